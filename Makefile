@@ -41,11 +41,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV). The first time, llama.cpp is compiled: allow some minutes."
 ifeq ($(RECOMPILE),yes)
-	@$(BIN)/python -m pip install --quiet --force-reinstall --no-cache-dir --no-deps \
+	@$(BIN)/python -m pip install --force-reinstall --no-cache-dir --no-deps \
 	    --no-binary llama-cpp-python -c constraints.txt llama-cpp-python
 	@printf '%s\n' '$(CMAKE_ARGS)' > $(CMAKE_ARGS_USED)
 endif
-	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install -c constraints.txt -e '.[dev]'
 	@touch $(STAMP)
 
 # What has to be there before: one sentence each where it is not.
