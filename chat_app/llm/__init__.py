@@ -1,0 +1,1 @@
+"""llama.cpp: model files, the engine that writes replies, and the hidden states it passes through."""

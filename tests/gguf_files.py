@@ -1,0 +1,86 @@
+"""Small random models as GGUF files, for the tests that need a model other than the built-in one."""
+
+from pathlib import Path
+
+import gguf
+import numpy as np
+
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' "
+    "+ message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+
+def _byte_letters() -> list[str]:
+    """The 256 printable letters with which GPT-2's byte-level BPE spells bytes 0 to 255."""
+    kept = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    moved = iter(range(256, 512))
+    return [chr(b) if b in kept else chr(next(moved)) for b in range(256)]
+
+
+def _add_vocabulary(writer: gguf.GGUFWriter) -> int:
+    letters = _byte_letters()
+    merges = ["t h", "th e", "i n"]
+    tokens = [*letters, *(m.replace(" ", "") for m in merges), *_SPECIAL]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    kinds = [gguf.TokenType.NORMAL] * (len(tokens) - 3) + [gguf.TokenType.CONTROL] * 3
+    writer.add_token_types(kinds)
+    writer.add_token_merges(merges)
+    writer.add_bos_token_id(len(tokens) - 3)
+    writer.add_eos_token_id(len(tokens) - 1)
+    writer.add_add_bos_token(False)
+    return len(tokens)
+
+
+def write_llama(
+    path: Path,
+    *,
+    n_embd: int = 64,
+    n_layer: int = 4,
+    seed: int = 0,
+    template: str | None = CHATML,
+    architecture: str = "llama",
+    vocabulary: bool = True,
+    scale: float = 0.3,
+) -> Path:
+    """Write a random Llama of ``n_layer`` layers, with a byte-level vocabulary, to ``path``."""
+    n_head, n_ff = 4, 2 * n_embd
+    writer = gguf.GGUFWriter(str(path), architecture)
+    writer.add_name("random")
+    writer.add_context_length(2048)
+    writer.add_embedding_length(n_embd)
+    writer.add_block_count(n_layer)
+    writer.add_feed_forward_length(n_ff)
+    writer.add_head_count(n_head)
+    writer.add_head_count_kv(n_head)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(n_embd // n_head)
+    n_vocab = _add_vocabulary(writer) if vocabulary else 262
+    if template is not None:
+        writer.add_chat_template(template)
+
+    rng = np.random.default_rng(seed)
+
+    def weight(name: str, *shape: int) -> None:
+        values = rng.normal(0.0, scale, shape) / np.sqrt(shape[-1] / 64)
+        writer.add_tensor(f"{name}.weight", values.astype(np.float32))
+
+    weight("token_embd", n_vocab, n_embd)
+    writer.add_tensor("output_norm.weight", np.ones(n_embd, np.float32))
+    for layer in range(n_layer):
+        for norm in ("attn_norm", "ffn_norm"):
+            writer.add_tensor(f"blk.{layer}.{norm}.weight", np.ones(n_embd, np.float32))
+        for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            weight(f"blk.{layer}.{part}", n_embd, n_embd)
+        weight(f"blk.{layer}.ffn_gate", n_ff, n_embd)
+        weight(f"blk.{layer}.ffn_up", n_ff, n_embd)
+        weight(f"blk.{layer}.ffn_down", n_embd, n_ff)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
