@@ -1,0 +1,121 @@
+"""The activation bank: every VIDB text as the model's own answer, and its hidden states.
+
+Each text is read as the assistant's reply to :data:`BANK_QUESTION` after a system prompt that
+says, with the text's own sign and strength, what its speaker thinks of its value. One pass
+serves every direction of the model: all values, custom values, every method.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chat_app.llm.hidden_states import Span, span_states
+from chat_app.llm.model import ChatModel
+from chat_app.llm.prompt import Turn, lay_out
+from chat_app.steering.prompts import BANK_QUESTION, intensity_prompt
+from chat_app.vidb.loading import Anchor, Vidb
+
+logger = logging.getLogger(__name__)
+
+_FORMAT = 1  # of the cached file; raise it when what is stored changes its meaning
+_LONGEST = 1024  # tokens of prompt and text
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """``states``: float16 [n_texts, n_layer, n_embd] in the order of ``vidb.anchors``, the mean
+    over the text's tokens, divided by its layer's ``norms`` (so that float16 can hold it).
+
+    ``norms``: float32 [n_layer], the typical length of a token's hidden state: the median over
+    texts of the mean over tokens.
+    """
+
+    model_sha256: str
+    architecture: str
+    vidb_version: str
+    states: np.ndarray
+    norms: np.ndarray
+
+
+def build_bank(
+    model: ChatModel,
+    vidb: Vidb,
+    cache_dir: Path | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Bank:
+    """Read VIDB's texts through ``model``, or take them from ``cache_dir``.
+
+    The cached file is named by the model and by the very tokens that were read, so that another
+    VIDB, template or wording of the prompts makes another one. ``progress(done, of)`` counts texts.
+    """
+    tokens, spans = zip(*(_reading(model, a) for a in vidb.anchors), strict=True)
+    path = cache_dir / f"bank-{_key(model, tokens)}.npz" if cache_dir else None
+    stored = _load(path, (len(tokens), model.n_layer, model.n_embd)) if path else None
+    if stored is None:
+        stored = _read(model, tokens, spans, progress)
+        if path:
+            _save(path, *stored)
+    elif progress:
+        progress(len(tokens), len(tokens))
+    info = model.info
+    return Bank(info.sha256, info.architecture, vidb.version, *stored)
+
+
+def _reading(model: ChatModel, anchor: Anchor) -> tuple[list[int], Span]:
+    """The tokens of one text in its dialogue, and the span of the text itself."""
+    turns = [
+        Turn("system", intensity_prompt({anchor.value: anchor.intensity})),
+        Turn("user", BANK_QUESTION),
+    ]
+    prompt = [cell.token for cell in lay_out(model, turns, None)]
+    room = min(_LONGEST, model.n_ctx_train) - len(prompt)
+    tokens = [*prompt, *model.tokenize(anchor.text)[: max(1, room)]]
+    return tokens, (len(prompt), len(tokens))
+
+
+def _key(model: ChatModel, tokens: tuple[list[int], ...]) -> str:
+    digest = hashlib.sha256(f"{_FORMAT}/{model.info.sha256}".encode())
+    for row in tokens:
+        digest.update(np.array([len(row), *row], dtype="<i4").tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _read(
+    model: ChatModel,
+    tokens: tuple[list[int], ...],
+    spans: tuple[Span, ...],
+    progress: Callable[[int, int], None] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    found = span_states(model, tokens, spans, progress)
+    norms = np.maximum(np.median(found.norms, axis=0), 1e-6).astype(np.float32)
+    return (found.means / norms[:, None]).astype(np.float16), norms
+
+
+def _load(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray] | None:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            states, norms = stored["states"], stored["norms"]
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
+        logger.warning("%s cannot be read and is made again: %s", path, error)
+        return None
+    return (states, norms) if states.shape == shape and norms.shape == shape[1:2] else None
+
+
+def _save(path: Path, states: np.ndarray, norms: np.ndarray) -> None:
+    """Written beside ``path`` and renamed, so that a file there is always whole."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with fresh.open("wb") as file:
+            np.savez(file, states=states, norms=norms)
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        logger.warning("The activation bank cannot be kept in %s: %s", path, error)

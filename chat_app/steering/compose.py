@@ -1,0 +1,77 @@
+"""From a profile to what steers the reply: one control vector, or a system prompt.
+
+c_v = intensity_v / 10 x DEFAULT_SCALE, vector = Σ_v c_v d_v.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chat_app.errors import ValueflowError
+from chat_app.llm.model import ModelInfo
+from chat_app.steering.control_vector import ControlVector
+from chat_app.steering.prompts import intensity_prompt
+from chat_app.values.profile import Profile
+
+# The coefficient of intensity 10, in typical hidden-state norms.
+DEFAULT_SCALE = 1.0
+# The longest sum of a profile's directions, in lengths of one value's direction at intensity 10.
+# Past it the model's text breaks up.
+LONGEST = 1.5
+
+
+@dataclass(frozen=True)
+class Composition:
+    """``coefficients`` {value: coefficient}, after capping; ``notes`` are for the person."""
+
+    vector: ControlVector | None = None
+    coefficients: Mapping[str, float] = field(default_factory=dict)
+    system_prompt: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def compose(
+    profile: Profile, directions: Mapping[str, ControlVector], info: ModelInfo
+) -> Composition:
+    """What ``profile`` asks of the model ``info``, by the profile's own method.
+
+    Raises :class:`ValueflowError` where a value has no direction, or a direction was made for
+    another model.
+    """
+    if profile.method == "prompt":
+        return Composition(system_prompt=intensity_prompt(profile.targets) or None)
+    wanted = {v: t / 10 * DEFAULT_SCALE for v, t in profile.targets.items()}
+    if profile.method == "none" or not any(wanted.values()):
+        return Composition()
+    if not info.steerable:
+        note = (
+            f"{info.name} ({info.architecture}) takes no control vectors in llama.cpp, so this "
+            "reply is not steered; use the method 'prompt' with this model."
+        )
+        return Composition(notes=(note,))
+    return _summed(wanted, directions, info)
+
+
+def _summed(
+    wanted: Mapping[str, float], directions: Mapping[str, ControlVector], info: ModelInfo
+) -> Composition:
+    missing = [v for v in wanted if v not in directions]
+    if missing:
+        raise ValueflowError(
+            f"{info.name} has no direction for {', '.join(missing)}; "
+            "build it with `valueflow vectors build`."
+        )
+    parts = [coefficient * directions[v] for v, coefficient in wanted.items() if coefficient]
+    vector = parts[0]
+    for part in parts[1:]:
+        vector = vector + part
+    vector.check_fits(info)
+    unit = max(directions[v].norm for v in wanted) * DEFAULT_SCALE
+    length = vector.norm / unit
+    if length <= LONGEST:
+        return Composition(vector, dict(wanted))
+    share = LONGEST / length
+    note = (
+        f"Together these values pull {length:.1f} times as hard as one value at 10, and the model "
+        f"bears {LONGEST:g}: all of them are lowered to {share:.0%}."
+    )
+    return Composition(share * vector, {v: share * c for v, c in wanted.items()}, None, (note,))

@@ -1,0 +1,219 @@
+"""Control vectors as values: what one adds to a model's residual stream, layer by layer.
+
+The algebra is that of representation engineering: ``a + b``, ``-a``, ``2 * a`` act on every
+layer's direction; a layer that one operand lacks counts as zero there. Files are llama.cpp's
+control-vector GGUF, which ``llama-cli --control-vector`` and repeng read too.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+import gguf
+import numpy as np
+
+from chat_app.errors import ValueflowError
+from chat_app.llm.engine import VectorBuffer
+from chat_app.llm.gguf_header import Header, read_header
+from chat_app.llm.model import ModelInfo
+
+# The model's layers. The field's own key counts directions, which may skip the last layers.
+_MODEL_LAYERS = "valueflow.model_layer_count"
+_TENSOR = re.compile(r"direction\.(\d+)")
+
+
+class ControlVectorError(ValueflowError):
+    """A control vector, or a file of one, that does not fit."""
+
+
+@dataclass(frozen=True, eq=False)
+class ControlVector:
+    """Directions {layer: float32 [n_embd]} for a model of ``n_layer`` layers of ``n_embd``.
+
+    Layer l's direction is added to the residual stream after layer l (0-based, 1 to
+    n_layer - 1; layer 0 cannot be steered). ``model_hint`` is the model's architecture.
+
+    Raises :class:`ControlVectorError` for a layer or a length that such a model does not have,
+    and for numbers that are not finite.
+    """
+
+    model_hint: str
+    n_layer: int
+    n_embd: int
+    directions: Mapping[int, np.ndarray] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        kept: dict[int, np.ndarray] = {}
+        for layer, direction in sorted(self.directions.items()):
+            row = np.array(direction, dtype=np.float32)  # a copy that nobody else can change
+            if not 1 <= layer < self.n_layer:
+                raise ControlVectorError(
+                    f"Layer {layer} cannot be steered; {self._model} has layers "
+                    f"1 to {self.n_layer - 1}."
+                )
+            if row.shape != (self.n_embd,):
+                raise ControlVectorError(
+                    f"The direction of layer {layer} has the shape {row.shape}; "
+                    f"{self._model} needs ({self.n_embd},)."
+                )
+            if not np.isfinite(row).all():
+                raise ControlVectorError(f"The direction of layer {layer} is not finite.")
+            row.setflags(write=False)
+            kept[int(layer)] = row
+        object.__setattr__(self, "directions", MappingProxyType(kept))
+
+    @property
+    def _model(self) -> str:
+        return f"a {self.model_hint} model of {self.n_layer} x {self.n_embd}"
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        return tuple(self.directions)
+
+    @cached_property
+    def norm(self) -> float:
+        """The Euclidean length over all layers: sqrt(sum_l |d_l|^2)."""
+        return float(np.sqrt(sum(np.sum(d.astype(np.float64) ** 2) for d in self._rows())))
+
+    @cached_property
+    def hash(self) -> str:
+        """16 hexadecimal digits that name this vector's content."""
+        digest = hashlib.sha256(f"{self.model_hint}/{self.n_layer}/{self.n_embd}".encode())
+        for layer, direction in self.directions.items():
+            digest.update(f"/{layer}/".encode())
+            # -0.0 and 0.0 are equal, so they must not tell two equal vectors apart
+            digest.update((direction + np.float32(0.0)).astype("<f4").tobytes())
+        return digest.hexdigest()[:16]
+
+    def _rows(self) -> tuple[np.ndarray, ...]:
+        return tuple(self.directions.values())
+
+    def __add__(self, other: "ControlVector") -> "ControlVector":
+        if not isinstance(other, ControlVector):
+            return NotImplemented
+        if self._shape != other._shape:
+            raise ControlVectorError(
+                f"Vectors of two models cannot be added: one is for {self._model}, "
+                f"the other for {other._model}."
+            )
+        layers = {*self.layers, *other.layers}
+        zero = np.zeros(self.n_embd, np.float32)
+        return self._with(
+            {n: self.directions.get(n, zero) + other.directions.get(n, zero) for n in layers}
+        )
+
+    def __sub__(self, other: "ControlVector") -> "ControlVector":
+        return self + -other if isinstance(other, ControlVector) else NotImplemented
+
+    def __neg__(self) -> "ControlVector":
+        return self._map(lambda d: -d)
+
+    def __mul__(self, factor: float) -> "ControlVector":
+        if isinstance(factor, bool) or not isinstance(factor, int | float | np.floating):
+            return NotImplemented
+        return self._map(lambda d: d * np.float32(factor))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> "ControlVector":
+        return self * (1 / divisor)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ControlVector):
+            return NotImplemented
+        return (
+            self._shape == other._shape
+            and self.layers == other.layers
+            and all(np.array_equal(a, b) for a, b in zip(self._rows(), other._rows(), strict=True))
+        )
+
+    def __hash__(self) -> int:
+        return int(self.hash, 16)
+
+    @property
+    def _shape(self) -> tuple[str, int, int]:
+        return self.model_hint, self.n_layer, self.n_embd
+
+    def _map(self, change: Callable[[np.ndarray], np.ndarray]) -> "ControlVector":
+        return self._with({layer: change(d) for layer, d in self.directions.items()})
+
+    def _with(self, directions: Mapping[int, np.ndarray]) -> "ControlVector":
+        return ControlVector(*self._shape, directions)
+
+    def buffer(self) -> VectorBuffer:
+        """As the engine takes it: float32 [n_layer - 1, n_embd], row 0 = layer 1."""
+        data = np.zeros((self.n_layer - 1, self.n_embd), np.float32)
+        for layer, direction in self.directions.items():
+            data[layer - 1] = direction
+        first, last = (self.layers[0], self.layers[-1]) if self.layers else (1, 1)
+        return VectorBuffer(data, first, last, self.hash)
+
+    def check_fits(self, info: ModelInfo) -> None:
+        """Raise :class:`ControlVectorError`, naming both sizes, unless ``info`` is its model."""
+        if self._shape != (info.architecture, info.n_layer, info.n_embd):
+            raise ControlVectorError(
+                f"This control vector was made for {self._model}; {info.name} is a "
+                f"{info.architecture} model of {info.n_layer} x {info.n_embd}. Build it again "
+                "for this model with `valueflow vectors build`."
+            )
+
+    def to_gguf(self, path: Path) -> None:
+        """Write llama.cpp's control-vector file; the file appears whole or not at all."""
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        writer = gguf.GGUFWriter(str(fresh), "controlvector")
+        writer.add_string("controlvector.model_hint", self.model_hint)
+        writer.add_uint32("controlvector.layer_count", len(self.directions))
+        writer.add_uint32(_MODEL_LAYERS, self.n_layer)
+        for layer, direction in self.directions.items():
+            writer.add_tensor(f"direction.{layer}", direction)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+            writer.write_tensors_to_file()
+            writer.close()
+            fresh.replace(path)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise ControlVectorError(f"{path} cannot be written: {error.strerror}.") from error
+
+    @classmethod
+    def from_gguf(cls, path: Path, info: ModelInfo | None = None) -> "ControlVector":
+        """Read a control-vector file of ours, llama.cpp's or repeng's.
+
+        Files that others wrote do not say how many layers their model has: it is taken from
+        ``info``, the model they are meant for, or else one more than the last direction's layer.
+        Raises :class:`ValueflowError` naming the file and what is wrong with it.
+        """
+        header = read_header(path)
+        if header.architecture != "controlvector":
+            kind = f"a {header.architecture} model" if header.architecture else "something else"
+            raise ControlVectorError(f"{path} is no control vector: it holds {kind}.")
+        directions = {_layer(header, t.name): header.floats(t).ravel() for t in header.tensors}
+        if not directions:
+            raise ControlVectorError(f"{path} holds no directions.")
+        widths = sorted({d.size for d in directions.values()})
+        if len(widths) > 1:
+            raise ControlVectorError(f"{path} has directions of different lengths: {widths}.")
+        n_layer = header.metadata.get(_MODEL_LAYERS)
+        if not isinstance(n_layer, int):
+            n_layer = max(info.n_layer if info else 0, max(directions) + 1)
+        hint = header.metadata.get("controlvector.model_hint") or (info.architecture if info else "")
+        try:
+            return cls(str(hint), n_layer, widths[0], directions)
+        except ControlVectorError as error:
+            raise ControlVectorError(f"{path}: {error}") from error
+
+
+def _layer(header: Header, name: str) -> int:
+    match = _TENSOR.fullmatch(name)
+    if not match:
+        raise ControlVectorError(
+            f"{header.path} has a tensor '{name}'; a control vector has direction.<layer> only."
+        )
+    return int(match[1])
