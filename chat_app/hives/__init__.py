@@ -1,0 +1,1 @@
+"""HIVES: texts as unit vectors in which the values' hierarchy and direction can be read."""
