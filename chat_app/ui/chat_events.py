@@ -1,0 +1,136 @@
+"""Events of the chat: send, stop, examples, and the scores that come after a reply."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from chat_app.chat.conversations import open_conversation
+from chat_app.chat.scoring import pending_scores, score_message
+from chat_app.chat.send import Delta, Finished, Started, send
+from chat_app.ui.chat_panel import reply_message, rows, user_message, waiting_message
+from chat_app.ui.chips import chips_html
+from chat_app.ui.examples import EXAMPLES
+from chat_app.ui.guard import Tab, guarded, tell
+from chat_app.ui.page import Page
+from chat_app.ui.profile_panel import read_profile
+from chat_app.values.profile import Profile
+
+# Often enough to read along; each update costs the browser a rendering of the reply.
+_UPDATE_S = 0.05
+
+
+def wire(page: Page, opened: Iterable[Any]) -> None:
+    """Connect the message box and the chat. ``opened``: events that showed a conversation, after
+    which replies may be waiting for their scores, as they are after each turn."""
+
+    def answer(text: str, conversation_id: str, tab: Tab, *profile: Any) -> Iterator[Any]:
+        yield from _turn(page, tab, text, conversation_id, read_profile(*profile))
+
+    def example(event: gr.SelectData, tab: Tab) -> Iterator[Any]:
+        chosen = next(e for e in EXAMPLES if e.question == event.value["text"])
+        yield page.profile.show(chosen.profile)
+        yield from _turn(page, tab, chosen.question, "", chosen.profile)
+
+    def stop(tab: Tab) -> None:
+        if tab.cancel:
+            tab.cancel.set()
+
+    def scores(conversation_id: str, tab: Tab) -> Iterator[Any]:
+        yield from _scores(page, tab, conversation_id)
+
+    changed = [page.box, page.chat, *page.header]
+    sent = page.box.submit(
+        guarded(answer),
+        [page.box, page.open_id, page.tab, *page.profile.inputs],
+        changed,
+        show_progress="hidden",
+        concurrency_limit=None,
+    )
+    tried = page.chat.example_select(
+        guarded(example),
+        page.tab,
+        [*changed, *page.profile.shown],
+        show_progress="hidden",
+        concurrency_limit=None,
+    )
+    page.box.stop(stop, page.tab, None, queue=False)
+    for event in (sent, tried, *opened):
+        event.then(
+            guarded(scores),
+            [page.open_id, page.tab],
+            page.chat,
+            show_progress="hidden",
+            concurrency_limit=None,
+        )
+
+
+def _turn(
+    page: Page, tab: Tab, text: str, conversation_id: str, profile: Profile
+) -> Iterator[dict[Any, Any]]:
+    """One turn as page updates: the question at once, the reply as it grows, then what is stored.
+
+    When the person opens another conversation meanwhile, the reply goes on into the database.
+    """
+    text = text.strip()
+    if not text:
+        return
+    database = page.studio.database
+    before = rows(open_conversation(database, conversation_id)) if conversation_id else []
+    before.append(user_message(text))
+    view, tab.cancel = tab.view, threading.Event()
+    what = "Thinking" if page.studio.ready else "Loading the model; the first reply takes longer"
+    yield {
+        page.box: gr.Textbox(value="", submit_btn=False, stop_btn="Stop"),
+        page.chat: [*before, waiting_message(what)],
+    }
+    said, shown_at, stored = "", 0.0, conversation_id
+    try:
+        turn = send(
+            page.studio,
+            text,
+            profile,
+            conversation_id=conversation_id or None,
+            cancel=tab.cancel,
+        )
+        for event in turn:
+            match event:
+                case Started():
+                    stored = event.conversation_id
+                case Delta():
+                    said += event.text
+                    if tab.view == view and time.monotonic() - shown_at >= _UPDATE_S:
+                        shown_at = time.monotonic()
+                        yield {page.chat: [*before, reply_message(said, "")]}
+                case Finished():
+                    pass
+    except Exception as error:
+        tell(error)
+    finally:
+        tab.cancel = None
+    yield _settled(page, stored, shown=tab.view == view)
+
+
+def _settled(page: Page, conversation_id: str, *, shown: bool) -> dict[Any, Any]:
+    """The page after a turn: the message box ready again, and what is stored on the screen."""
+    ready = {page.box: gr.Textbox(submit_btn="Send", stop_btn=False)}
+    if not shown:
+        return ready
+    if not conversation_id:
+        return {**ready, page.chat: []}
+    view = open_conversation(page.studio.database, conversation_id)
+    return {**ready, page.chat: rows(view), **page.show_header(view.id, view.title)}
+
+
+def _scores(page: Page, tab: Tab, conversation_id: str) -> Iterator[dict[Any, Any]]:
+    """Measure what is not measured yet in the open conversation; its chips fill in one by one."""
+    if not conversation_id:
+        return
+    view = tab.view
+    for message_id in pending_scores(page.studio, conversation_id):
+        score_message(page.studio, message_id)
+        if tab.view != view:
+            return
+        yield {page.chat: rows(open_conversation(page.studio.database, conversation_id))}

@@ -1,0 +1,93 @@
+"""Small pieces of safe HTML: intensities in words, and the chips under a reply.
+
+A chip says what was asked of a value and what was measured, "benevolence +6 → +5.1 ± 0.8", and
+says by colour, by sign and in words for a screen reader how well the two agree.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from chat_app.ui.text import escape
+
+Agreement = Literal["close", "near", "far"]
+
+# In intensity units. A step of the sliders is 1 and a band of the intensity prompts is 4 wide:
+# within half a band is as asked; beyond a whole one the reply says something else.
+_CLOSE, _NEAR = 2.0, 4.0
+_SIGNS: dict[Agreement, tuple[str, str]] = {
+    "close": ("✓", "as asked"),
+    "near": ("≈", "somewhat off"),
+    "far": ("✕", "far from what was asked"),
+}
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One targeted value under a reply; ``intensity`` is None until it is measured."""
+
+    label: str
+    target: float
+    intensity: float | None = None
+    stderr: float | None = None
+
+
+def signed(number: float, digits: int = 1) -> str:
+    """An intensity as people write it: a sign, a true minus, no needless decimals.
+
+    >>> signed(6), signed(-3.14159), signed(-0.01)
+    ('+6', '−3.1', '0')
+    """
+    rounded = round(number, digits) + 0.0
+    return f"{rounded:+g}".replace("-", "−") if rounded else "0"
+
+
+def agreement(target: float, intensity: float, stderr: float | None = None) -> Agreement:
+    """How well a measured intensity meets its target; a difference within two standard errors
+    is never called far."""
+    gap = abs(target - intensity)
+    if gap <= _CLOSE:
+        return "close"
+    return "near" if gap <= max(_NEAR, 2 * (stderr or 0.0)) else "far"
+
+
+def chip_html(chip: Chip) -> str:
+    """One chip; a score that is not there yet shows as three dots."""
+    label = escape(chip.label)
+    asked = f'<b>{label}</b> <span class="vf-asked">{signed(chip.target)}</span>'
+    if chip.intensity is None:
+        return (
+            f'<span class="vf-chip vf-waiting" role="listitem" title="Being measured">{asked} '
+            '<span class="vf-arrow">→</span> <span class="vf-dots">…</span></span>'
+        )
+    rounded = round(chip.intensity, 1) + 0.0
+    measured = f"{rounded:+.1f}".replace("-", "−") if rounded else "0.0"
+    error = "" if chip.stderr is None else f' <span class="vf-error">± {chip.stderr:.1f}</span>'
+    kind = agreement(chip.target, chip.intensity, chip.stderr)
+    sign, words = _SIGNS[kind]
+    title = f"{label}: asked for {signed(chip.target)}, measured {measured}, {words}"
+    return (
+        f'<span class="vf-chip vf-{kind}" role="listitem" title="{title}">{asked} '
+        f'<span class="vf-arrow">→</span> <span class="vf-measured">{measured}</span>{error} '
+        f'<span class="vf-sign" aria-label="{words}">{sign}</span></span>'
+    )
+
+
+def chips_html(chips: Iterable[Chip], notes: Iterable[str] = ()) -> str:
+    """What stands under a reply: its chips, then notes such as "Stopped." as quiet text."""
+    shown = "".join(chip_html(chip) for chip in chips)
+    row = f'<div class="vf-chips" role="list">{shown}</div>' if shown else ""
+    return row + "".join(f'<div class="vf-note">{escape(note)}</div>' for note in notes)
+
+
+def summary_html(targets: Mapping[str, float]) -> str:
+    """One line of what a profile asks for. ``targets``: {label: intensity}."""
+    wishes = sorted(targets.items(), key=lambda item: -abs(item[1]))
+    if not wishes:
+        return '<p class="vf-summary vf-none">No value is targeted: replies are unsteered.</p>'
+    parts = (
+        f'<span class="vf-wish {"vf-towards" if t > 0 else "vf-away"}">{escape(label)} '
+        f"{signed(t)}</span>"
+        for label, t in wishes
+    )
+    return f'<p class="vf-summary">{" ".join(parts)}</p>'

@@ -1,0 +1,68 @@
+"""What stands between a handler and the page: one tab's state, and errors as sentences."""
+
+import functools
+import inspect
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from chat_app.errors import ValueflowError
+from chat_app.ui.text import escape
+
+_log = logging.getLogger(__name__)
+_SURPRISE = "Something unexpected went wrong; the terminal that runs Valueflow Chat says what."
+
+
+@dataclass
+class Tab:
+    """One browser tab, for what cannot wait for the database: its running reply and its view.
+
+    ``view`` grows whenever another conversation is shown, so that a reply or a score of the
+    one before, still under way, is kept off the screen. ``scored`` grows with each score.
+    """
+
+    view: int = 0
+    scored: int = 0
+    cancel: threading.Event | None = None
+
+    def turn_page(self) -> None:
+        """Another conversation is shown from here on."""
+        self.view += 1
+
+
+def tell(error: Exception) -> None:
+    """Show ``error`` on the page: its one sentence if it is ours, else that there was one."""
+    if isinstance(error, ValueflowError):
+        gr.Warning(escape(str(error)), title="That did not work")
+    else:
+        _log.error("A handler of the page failed", exc_info=error)
+        gr.Warning(_SURPRISE, title="That did not work")
+
+
+def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """``handler`` with its errors told on the page, and nothing changed there by them."""
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def stream(*args: Any) -> Iterator[Any]:
+            yield gr.skip()  # of a generator without an answer Gradio would empty the outputs
+            try:
+                yield from handler(*args)
+            except Exception as error:
+                tell(error)
+
+        return stream
+
+    @functools.wraps(handler)
+    def answer(*args: Any) -> Any:
+        try:
+            return handler(*args)
+        except Exception as error:
+            tell(error)
+            return gr.skip()
+
+    return answer

@@ -1,0 +1,109 @@
+"""Events of the profile: its summary, clear, save, load, duplicate, delete."""
+
+from typing import Any
+
+import gradio as gr
+
+from chat_app.chat.profiles import (
+    delete_profile,
+    duplicate_profile,
+    list_profiles,
+    load_profile,
+    save_profile,
+)
+from chat_app.errors import ValueflowError
+from chat_app.ui.guard import guarded
+from chat_app.ui.page import Page
+from chat_app.ui.profile_panel import NAMELESS, read_profile
+from chat_app.ui.text import escape
+from chat_app.values.taxonomy import STEERED
+
+
+def wire(blocks: gr.Blocks, page: Page) -> None:
+    """Connect the right side."""
+    _wire_targets(page)
+    _wire_saved(blocks, page)
+    _wire_delete(page)
+
+
+def _wire_targets(page: Page) -> None:
+    panel = page.profile
+
+    def summarise(*targets: float) -> dict[Any, Any]:
+        return panel.summarise(dict(zip(STEERED, targets, strict=True)))
+
+    def clear() -> dict[Any, Any]:
+        return {**dict.fromkeys(panel.sliders, 0), **panel.summarise({})}
+
+    # Loading a profile moves many sliders at once: only the last state is worth an answer.
+    gr.on(
+        [slider.change for slider in panel.sliders],
+        summarise,
+        list(panel.sliders),
+        [panel.summary, *panel.tabs.values()],
+        trigger_mode="always_last",
+        show_progress="hidden",
+        queue=False,
+    )
+    panel.clear.click(
+        clear, None, [*panel.sliders, panel.summary, *panel.tabs.values()], show_progress="hidden"
+    )
+
+
+def _wire_saved(blocks: gr.Blocks, page: Page) -> None:
+    panel, database = page.profile, page.studio.database
+
+    def save(*fields: Any) -> dict[Any, Any]:
+        profile = read_profile(*fields)
+        if profile.name == NAMELESS:
+            raise ValueflowError("The profile has no name yet: write one above the Save button.")
+        save_profile(database, profile)
+        gr.Info(f"Saved “{escape(profile.name)}”.", duration=3, title="Profile")
+        return {panel.saved: _choices(page, profile.name), panel.name: profile.name}
+
+    def load(name: str | None) -> dict[Any, Any]:
+        return panel.show(load_profile(database, name)) if name else gr.skip()
+
+    def duplicate(name: str) -> dict[Any, Any]:
+        copy = duplicate_profile(database, name.strip())
+        return {panel.saved: _choices(page, copy.name), **panel.show(copy)}
+
+    blocks.load(lambda: _choices(page, None), None, panel.saved, show_progress="hidden")
+    panel.save.click(
+        guarded(save), panel.inputs, [panel.saved, panel.name], show_progress="hidden"
+    )
+    panel.saved.input(guarded(load), panel.saved, panel.shown, show_progress="hidden")
+    panel.duplicate.click(
+        guarded(duplicate), panel.name, [panel.saved, *panel.shown], show_progress="hidden"
+    )
+
+
+def _wire_delete(page: Page) -> None:
+    panel, database = page.profile, page.studio.database
+
+    def ask(name: str) -> dict[Any, Any]:
+        load_profile(database, name.strip())
+        question = f"Delete the profile “{escape(name.strip())}”? Conversations keep their own copy."
+        return {
+            panel.question: f'<p class="vf-question">{question}</p>',
+            panel.confirm: gr.Column(visible=True),
+        }
+
+    def delete(name: str) -> dict[Any, Any]:
+        delete_profile(database, name.strip())
+        return {
+            panel.saved: _choices(page, None),
+            panel.name: "",
+            panel.confirm: gr.Column(visible=False),
+        }
+
+    panel.delete.click(guarded(ask), panel.name, [panel.question, panel.confirm])
+    panel.really.click(
+        guarded(delete), panel.name, [panel.saved, panel.name, panel.confirm], show_progress="hidden"
+    )
+    panel.keep.click(lambda: gr.Column(visible=False), None, panel.confirm, queue=False)
+
+
+def _choices(page: Page, chosen: str | None) -> gr.Dropdown:
+    names = [each.name for each in list_profiles(page.studio.database)]
+    return gr.Dropdown(choices=names, value=chosen, visible=bool(names))

@@ -1,0 +1,139 @@
+"""Serving the page: the port, the security policy, and nothing from anywhere else."""
+
+import re
+import socket
+import threading
+import webbrowser
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from chat_app.chat.studio import Studio
+from chat_app.errors import ValueflowError
+from chat_app.settings import Settings, data_path
+from chat_app.ui.page import build_page
+from chat_app.ui.theme import head, theme
+
+# Gradio's own scripts stand inline and compile templates, hence the two unsafe-* words; what
+# matters is that no source but this server is ever named.
+_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+_HEADERS = [
+    (b"content-security-policy", _POLICY.encode()),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-dns-prefetch-control", b"off"),
+]
+# The template's cards for social networks: links to elsewhere that a private page has no use for.
+_CARDS = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Private:
+    """ASGI middleware: the headers that keep the page at home, on each answer; on HTML answers
+    also the removal of links to elsewhere."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start: Message | None = None
+        body = b""
+
+        async def guarded(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *_HEADERS]
+                kind = dict(message["headers"]).get(b"content-type", b"")
+                if kind.startswith(b"text/html"):
+                    start = message  # held back until the body's new length is known
+                    return
+            elif start is not None:
+                body += message.get("body", b"")
+                if message.get("more_body"):
+                    return
+                page = _CARDS.sub(b"", body)
+                length = (b"content-length", str(len(page)).encode())
+                others = [h for h in start["headers"] if h[0] != b"content-length"]
+                await send({**start, "headers": [*others, length]})
+                await send({"type": "http.response.body", "body": page})
+                start = None
+                return
+            await send(message)
+
+        await self.app(scope, receive, guarded)
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises ValueflowError where nothing can listen at ``host``:``port``."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise ValueflowError(
+            f"Port {port} of {host} cannot be used ({error.strerror or error}): close the program "
+            f"that holds it, or choose another with --port {port + 1}."
+        ) from error
+
+
+def serve(settings: Settings, *, open_browser: bool) -> None:
+    """Serve the page at the settings' host and port until interrupted."""
+    check_port(settings.host, settings.port)
+    studio = Studio(settings)
+    page = build_page(studio)
+    page.queue(default_concurrency_limit=None)
+    page.launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        share=False,
+        quiet=True,
+        prevent_thread_lock=True,
+        show_error=False,
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        ssr_mode=False,
+        favicon_path=data_path("static", "icon.svg"),
+        theme=theme(),
+        head=head(),
+        app_kwargs={
+            "middleware": [Middleware(Private)],
+            "docs_url": None,
+            "redoc_url": None,
+            "openapi_url": None,
+        },
+    )
+    address = f"http://{settings.host}:{settings.port}"
+    print(f"Valueflow Chat is at {address}", flush=True)
+    if open_browser:
+        webbrowser.open(address)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        page.close(verbose=False)

@@ -1,0 +1,72 @@
+// What the page does by itself, without the server: addresses, downloads, drawers, the theme.
+(() => {
+	const THEME = "valueflow.theme";
+
+	const vf = {
+		// The conversation that the address names, or "".
+		asked: () => new URLSearchParams(location.search).get("c") || "",
+
+		// The address follows the open conversation, so that a reload and "back" return to it.
+		address: (id) => {
+			const url = new URL(location.href);
+			if ((url.searchParams.get("c") || "") === (id || "")) return;
+			if (id) url.searchParams.set("c", id);
+			else url.searchParams.delete("c");
+			history.pushState(null, "", url);
+		},
+
+		// A file made here from text: no copy of a conversation is left in a temporary folder.
+		download: (file) => {
+			if (!file) return;
+			const { name, type, text } = JSON.parse(file);
+			const link = document.createElement("a");
+			link.href = URL.createObjectURL(new Blob([text], { type }));
+			link.download = name;
+			link.click();
+			setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+		},
+
+		// On a narrow window the side panels are drawers: a choice made in one closes it.
+		close: (side) => {
+			if (innerWidth > 768) return;
+			document.querySelector(`#vf-${side}.open .toggle-button`)?.click();
+		},
+
+		theme: () => {
+			const dark = document.body.classList.toggle("dark");
+			try {
+				localStorage.setItem(THEME, dark ? "dark" : "light");
+			} catch {}
+		},
+	};
+	window.valueflow = vf;
+
+	function settle() {
+		const sides = { left: 1180, right: 900 };
+		for (const [side, width] of Object.entries(sides)) {
+			const toggle = document.querySelector(`#vf-${side} .toggle-button`);
+			if (!toggle) return false;
+			toggle.setAttribute(
+				"aria-label",
+				side === "left" ? "Show or hide conversations" : "Show or hide the profile",
+			);
+			if (innerWidth < width && document.querySelector(`#vf-${side}.open`)) toggle.click();
+		}
+		let theme = null;
+		try {
+			theme = localStorage.getItem(THEME);
+		} catch {}
+		if (theme) document.body.classList.toggle("dark", theme === "dark");
+		if (innerWidth > 768) document.querySelector("#vf-box textarea")?.focus();
+		document.body.classList.add("vf-ready");
+		return true;
+	}
+
+	const wait = setInterval(() => {
+		if (document.querySelector("#vf-right.open") && settle()) clearInterval(wait);
+	}, 30);
+	addEventListener("popstate", () => location.reload());
+	addEventListener("keydown", (event) => {
+		if (event.key === "Escape") document.querySelector("#vf-box .stop-button")?.click();
+	});
+})();
