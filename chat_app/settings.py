@@ -1,0 +1,75 @@
+"""Settings: where data lies and what is loaded, from ``VALUEFLOW_...`` environment variables."""
+
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chat_app.errors import ValueflowError
+
+_PACKAGE = Path(__file__).resolve().parent
+# A wheel carries models/, migrations/ and static/ inside the package; a checkout has them beside it.
+BUILTIN = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent
+
+
+def data_path(*parts: str) -> Path:
+    """A file or folder that comes with the program: ``data_path("models", "vidb-seed.csv")``."""
+    return BUILTIN.joinpath(*parts)
+
+
+class Settings(BaseSettings):
+    """What a person can set. Each field is the environment variable ``VALUEFLOW_<FIELD>``."""
+
+    model_config = SettingsConfigDict(env_prefix="VALUEFLOW_", env_ignore_empty=True)
+
+    home: Path = Field(default_factory=lambda: user_data_path("valueflow"))
+    database_url: str | None = None
+    model: str = "builtin"
+    hives: str = "builtin"
+    vidb: str = "builtin"
+    host: str = "127.0.0.1"
+    port: int = Field(7860, ge=1, le=65535)
+    n_ctx: int = Field(4096, ge=64)
+    n_threads: int | None = Field(None, ge=1)
+    n_gpu_layers: int = Field(-1, ge=-1)
+    max_tokens: int = Field(256, ge=1)
+    temperature: float = Field(0.7, ge=0, le=100)
+    top_k: int = Field(40, ge=0)
+    top_p: float = Field(0.95, ge=0, le=1)
+    min_p: float = Field(0.05, ge=0, le=1)
+    repeat_penalty: float = Field(1.0, ge=0.01, le=100)
+
+    @field_validator("home")
+    @classmethod
+    def _whole_path(cls, home: Path) -> Path:
+        # A relative path would mean another folder after a change of the working directory.
+        return home.expanduser().absolute()
+
+    def database(self) -> str:
+        """The database as an SQLAlchemy URL."""
+        return self.database_url or f"sqlite:///{self.home / 'valueflow.db'}"
+
+    @property
+    def vectors_dir(self) -> Path:
+        return self.home / "vectors"
+
+    @property
+    def cache_dir(self) -> Path:
+        return self.home / "cache"
+
+
+def settings(**given: Any) -> Settings:
+    """The settings as they are now; ``given`` ones win over the environment.
+
+    Raises ValueflowError that names the variable and what is wrong with it.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0])
+        name = field if field in given else f"VALUEFLOW_{field.upper()}"
+        wrong = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        raise ValueflowError(f"{name} is {first['input']!r}: it must be {wrong}.") from None
