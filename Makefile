@@ -38,7 +38,7 @@ endif
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(MAKE) --no-print-directory tools
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV). The first time, llama.cpp is compiled: allow some minutes."
 ifeq ($(RECOMPILE),yes)
 	@$(BIN)/python -m pip install --force-reinstall --no-cache-dir --no-deps \

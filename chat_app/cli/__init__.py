@@ -1,0 +1,88 @@
+"""The command line: ``valueflow`` starts the chat, its commands do one thing each.
+
+Layout and parsing only; what a command does stands in the rooms below. Each command imports
+what it needs when it runs, so that ``valueflow --help`` answers at once.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from chat_app import __version__
+from chat_app.cli import diagnose, profiles, reply, score, transcripts, values, vectors
+from chat_app.cli.console import settings_with
+from chat_app.errors import ValueflowError
+
+app = typer.Typer(
+    name="valueflow",
+    help="A private chat on your own computer, steered by value and by intensity. "
+    "Without a command it starts the chat in the browser.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"valueflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. [127.0.0.1: this computer only]")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port. [7860]")] = None,
+    model: Annotated[
+        str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:file.gguf".')
+    ] = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the address, open no browser.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    """Start the chat in the browser, or run a command."""
+    if context.invoked_subcommand is not None:
+        if host or port or model or no_browser:
+            raise typer.BadParameter(f"Options go after the command {context.invoked_subcommand}.")
+        return
+    from chat_app.ui import launch
+
+    launch(settings_with(host=host, port=port, model=model), open_browser=not no_browser)
+
+
+app.command("reply")(reply.reply)
+app.command("score")(score.score)
+app.command("values")(values.values)
+app.add_typer(profiles.app, name="profile")
+app.add_typer(vectors.app, name="vectors")
+app.command("conversations")(transcripts.conversations)
+app.command("export")(transcripts.export)
+app.command("import")(transcripts.import_file)
+app.command("verify")(transcripts.verify)
+app.command("doctor")(diagnose.doctor)
+
+
+def main() -> None:
+    """The console script: errors that speak to the person, and quiet ends."""
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except ValueflowError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read our output has left (`valueflow values | head`). Python would complain
+        # once more when it flushes stdout at exit, so stdout is pointed at nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

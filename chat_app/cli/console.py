@@ -1,0 +1,140 @@
+"""What every command shares: reading a person's words, printing tables, JSON and notes.
+
+Nothing heavy is imported here, and rich only when a table is printed: ``--help`` must be quick.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from chat_app.errors import ValueflowError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from chat_app.settings import Settings
+
+
+def settings_with(**options: Any) -> "Settings":
+    """The settings of the environment, with the options that were given (not None) on top."""
+    from chat_app.settings import settings
+
+    return settings(**{name: value for name, value in options.items() if value is not None})
+
+
+def stdout() -> "Console":
+    """A console that colours for a terminal only, and wraps nothing when it is not one."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 200
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=width)
+
+
+def print_json(data: Any) -> None:
+    """One JSON value, indented, in the person's own letters."""
+    print(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    title: str | None = None,
+    right: Sequence[str] = (),
+) -> None:
+    """A table with plain edges; cells are text and never markup."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    stdout().print(table)
+
+
+def note(text: str) -> None:
+    """A remark beside the result: on stderr, so that a pipe carries the result alone."""
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def progress() -> "Iterator[Callable[[str, int, int], None] | None]":
+    """A progress bar on stderr as a function of (what, done, total); None where no one watches."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield report
+
+
+def read_text(text: str | None, what: str) -> str:
+    """``text``, or standard input where it is "-" or left out; never blank."""
+    if text in (None, "-"):
+        if sys.stdin.isatty():
+            note(f"Type {what}, then Ctrl-D:")
+        text = sys.stdin.read()
+    if not text or not text.strip():
+        raise ValueflowError(f"There is no {what} to work on: give it in quotes or pipe it in.")
+    return text.strip()
+
+
+def read_file(path: Path, what: str) -> str:
+    """The text of a file, or one sentence that says why not."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ValueflowError(f"There is no {what} {path}.") from None
+    except IsADirectoryError:
+        raise ValueflowError(f"{path} is a folder, not a {what}.") from None
+    except UnicodeDecodeError:
+        raise ValueflowError(f"{path} is not a {what}: it is not UTF-8 text.") from None
+    except OSError as error:
+        raise ValueflowError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def write_out(text: str, out: Path | None) -> None:
+    """Print ``text``, or write it to the file ``out`` and say so."""
+    if out is None:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ValueflowError(f"{out} cannot be written: {error.strerror}.") from None
+    note(f"Wrote {out}.")
+
+
+def parse_pair(option: str, text: str, default: float | None = None) -> tuple[str, float]:
+    """``NAME=NUMBER`` as typed after ``option``; ``default`` where the number may be left out.
+
+    Raises typer.BadParameter (exit code 2) where it has another form.
+    """
+    name, equals, number = text.rpartition("=")
+    if not equals and default is not None:
+        return text, default
+    try:
+        if not name:
+            raise ValueError
+        return name.strip(), float(number)
+    except ValueError:
+        raise typer.BadParameter(f"{option} {text!r}: write it as NAME=NUMBER.") from None

@@ -1,0 +1,86 @@
+"""``valueflow conversations|export|import|verify``: conversations as files."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chat_app.cli.console import note, print_json, print_table, read_file, write_out
+from chat_app.cli.profiles import database
+from chat_app.errors import ValueflowError
+
+
+class Format(StrEnum):
+    """As ``chat_app.chat.export.FORMATS``; written out here to keep ``--help`` light."""
+
+    JSON = "json"
+    JSONL = "jsonl"
+    MD = "md"
+    CSV = "csv"
+    HTML = "html"
+
+
+def conversations(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
+) -> None:
+    """List the stored conversations, newest first."""
+    from chat_app.chat.conversations import list_conversations
+
+    stored = list_conversations(database())
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": c.id,
+                    "title": c.title,
+                    "created": c.created.isoformat(),
+                    "updated": c.updated.isoformat(),
+                    "messages": c.messages,
+                }
+                for c in stored
+            ]
+        )
+    elif not stored:
+        note("No conversation is stored yet: `valueflow` starts one.")
+    else:
+        rows = [(c.id, f"{c.updated:%Y-%m-%d %H:%M}", str(c.messages), c.title) for c in stored]
+        print_table(("id", "last change", "messages", "title"), rows, right=("messages",))
+
+
+def export(
+    id: Annotated[str, typer.Argument(help="A conversation's id, from `valueflow conversations`.")],
+    format: Annotated[Format, typer.Option(help="What to write.")] = Format.JSON,
+    out: Annotated[Path | None, typer.Option(help="The file to write; else it is printed.")] = None,
+) -> None:
+    """Write a conversation with its scores, as a file to keep or to pass on."""
+    from chat_app.chat.export import export_conversation
+
+    write_out(export_conversation(database(), id, format.value), out)
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A transcript: JSON or JSONL, as `export` writes.")],
+) -> None:
+    """Store the conversation of a transcript, unless it was altered."""
+    from chat_app.chat.transcript import import_transcript
+
+    print(import_transcript(database(), read_file(file, "transcript")))
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(help="A transcript: JSON or JSONL, as `export` writes.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Check that a transcript was not altered since it was written."""
+    from chat_app.chat.transcript import read_transcript, verify_transcript
+
+    found = verify_transcript(read_transcript(read_file(file, "transcript")))
+    if as_json:
+        print_json({"file": str(file), "problems": found})
+        if found:
+            raise typer.Exit(1)
+    elif found:
+        raise ValueflowError("\n".join(f"{file}: {problem}" for problem in found))
+    else:
+        print(f"{file}: every message is as it was written.")

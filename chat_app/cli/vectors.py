@@ -1,0 +1,135 @@
+"""``valueflow vectors``: the control vectors of a model, and a person's own."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chat_app.cli.console import note, print_json, print_table, progress, settings_with
+from chat_app.cli.profiles import Set, resolve
+from chat_app.errors import ValueflowError
+
+if TYPE_CHECKING:
+    from chat_app.chat.studio import Studio
+    from chat_app.steering.control_vector import ControlVector
+
+app = typer.Typer(help="Control vectors: build, list, export, import.", no_args_is_help=True)
+
+Model = Annotated[str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:file.gguf".')]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON value.")]
+Out = Annotated[Path, typer.Option(help="The GGUF file to write.")]
+
+
+def _studio(model: str | None) -> "Studio":
+    from chat_app.chat.studio import Studio
+
+    return Studio(settings_with(model=model))
+
+
+def _built(studio: "Studio") -> "dict[str, ControlVector]":
+    """The model's direction for each value, built with a progress bar where it was not yet."""
+    with progress() as report:
+        studio.progress = report
+        return dict(studio.directions)
+
+
+@app.command()
+def build(model: Model = None, as_json: AsJson = False) -> None:
+    """Find the model's directions: one pass of the anchor texts through it, kept for later."""
+    studio = _studio(model)
+    rows = [_entry(value, vector) for value, vector in _built(studio).items()]
+    if as_json:
+        print_json({"model": studio.model.info.name, "vectors": rows})
+    else:
+        _print_entries(rows, title=f"Directions of {studio.model.info.name} at coefficient 1")
+
+
+@app.command("list")
+def list_(model: Model = None, as_json: AsJson = False) -> None:
+    """List the vectors that you imported, and whether they fit the model."""
+    from chat_app.steering.library import load_vector, names
+
+    studio = _studio(model)
+    folder, info = studio.settings.vectors_dir, studio.model.info
+    found = names(folder)
+    if not found and not as_json:
+        note(f"No vector is imported into {folder}. Those of the 32 values: `vectors build`.")
+        return
+    rows = []
+    for name in found:
+        try:
+            rows.append(_entry(name, load_vector(name, folder, info)) | {"problem": None})
+        except ValueflowError as error:
+            rows.append({"name": name, "hash": None, "norm": None, "layers": []})
+            rows[-1]["problem"] = str(error)
+    if as_json:
+        print_json(rows)
+        return
+    _print_entries([row for row in rows if not row["problem"]])
+    for row in rows:
+        if row["problem"]:
+            note(str(row["problem"]))
+
+
+def _entry(name: str, vector: "ControlVector") -> dict[str, object]:
+    return {
+        "name": name,
+        "hash": vector.hash,
+        "norm": round(vector.norm, 4),
+        "layers": list(vector.layers),
+    }
+
+
+def _print_entries(rows: list[dict[str, object]], title: str | None = None) -> None:
+    cells = [[str(row["name"]), str(row["hash"]), f"{row['norm']:.3g}"] for row in rows]
+    for row, line in zip(rows, cells, strict=True):
+        line.append(", ".join(map(str, row["layers"])))  # type: ignore[call-overload]
+    print_table(("name", "hash", "norm", "layers"), cells, title=title, right=("norm",))
+
+
+@app.command()
+def export(
+    out: Out,
+    value: Annotated[str | None, typer.Argument(help="A value: its direction.")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|NAME", help="Instead: what a profile's targets add up to."),
+    ] = None,
+    sets: Set = None,
+    model: Model = None,
+) -> None:
+    """Write a value's direction (coefficient 1), or a profile's vector, for llama.cpp."""
+    from chat_app.steering.compose import compose
+    from chat_app.values.taxonomy import get_value
+
+    if (value is None) == (profile is None and not sets):
+        raise typer.BadParameter("Name one value, or a profile by --profile or --set.")
+    studio = _studio(model)
+    if value is not None:
+        wanted = get_value(value)
+        vector = _built(studio).get(wanted.id)
+        if vector is None:
+            raise ValueflowError(f"{wanted.id} is not one of the values that can be steered by.")
+    else:
+        composition = compose(resolve(profile, sets, "vector"), _built(studio), studio.model.info)
+        vector = composition.vector
+        for remark in composition.notes:
+            note(remark)
+        if vector is None:
+            raise ValueflowError("The profile asks for nothing, so there is no vector to write.")
+    vector.to_gguf(out)
+    note(f"Wrote {out}: norm {vector.norm:.3g}, layers {vector.layers[0]} to {vector.layers[-1]}.")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A control vector: GGUF, of llama.cpp or repeng.")],
+    name: Annotated[str | None, typer.Option(help="What to call it. [the file's name]")] = None,
+    model: Model = None,
+) -> None:
+    """Keep a control vector for `valueflow reply --vector NAME`, once it fits the model."""
+    from chat_app.steering.library import import_vector
+
+    studio = _studio(model)
+    kept = import_vector(file, studio.settings.vectors_dir, studio.model.info, name)
+    note(f"Imported {kept}: `valueflow reply TEXT --vector {kept}=1`.")
