@@ -1,4 +1,4 @@
-"""Small random models as GGUF files, for the tests that need a model other than the built-in one."""
+"""Small random models as GGUF files, for tests that need another model than the built-in."""
 
 from pathlib import Path
 

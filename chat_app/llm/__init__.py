@@ -1,1 +1,1 @@
-"""llama.cpp: model files, the engine that writes replies, and the hidden states it passes through."""
+"""llama.cpp: model files, the engine that writes replies, and a model's hidden states."""

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
-import os
+from contextlib import suppress
 from pathlib import Path
+
+from chat_app.files import written_whole
 
 _REMEMBER_FROM = 256 * 2**20  # smaller files are read again: it takes less than a second
 
@@ -43,10 +45,5 @@ def _load(cache: Path) -> dict[str, object]:
 
 
 def _save(cache: Path, known: dict[str, object]) -> None:
-    fresh = cache.with_name(f"{cache.name}.{os.getpid()}")
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError), written_whole(cache) as fresh:
         fresh.write_text(json.dumps(known, indent=1))
-        fresh.replace(cache)
-    except OSError:
-        fresh.unlink(missing_ok=True)

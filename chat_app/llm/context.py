@@ -52,7 +52,7 @@ def default_threads(n_params: int) -> tuple[int, int]:
 
 
 class Context:
-    """One sequence in one llama.cpp context. Not thread-safe: its owner sees to that.
+    """One llama.cpp context and its sequences. Not thread-safe: its owner sees to that.
 
     ``eval_callback``: see :mod:`chat_app.llm.hidden_states`.
     """
@@ -88,7 +88,7 @@ class Context:
             )
         self.n_batch = int(params.n_batch)
         self._memory = lib.llama_get_memory(self.handle)
-        self._batch = lib.llama_batch_init(self.n_batch, 0, 1)
+        self._batch = lib.llama_batch_init(self.n_batch, 0, n_seq)
         self._close = weakref.finalize(self, _free, self.handle, self._batch)
         self._vector: str | None = None
 
@@ -127,20 +127,23 @@ class Context:
         tokens: Sequence[int],
         positions: Sequence[int],
         *,
-        sequences: Sequence[int] | None = None,
+        sequences: Sequence[Sequence[int]] | None = None,
         logits: Sequence[int] = (),
     ) -> None:
         """Run ``tokens`` (at most ``n_batch``) through the model, adding them to the KV cache.
 
-        ``logits`` are the indices whose next-token logits are wanted.
+        ``sequences`` are those that each token belongs to (default: 0 alone); ``logits`` the
+        indices whose next-token logits are wanted.
         """
         batch = self._batch
         batch.n_tokens = len(tokens)
         for i, (token, position) in enumerate(zip(tokens, positions, strict=True)):
             batch.token[i] = token
             batch.pos[i] = position
-            batch.n_seq_id[i] = 1
-            batch.seq_id[i][0] = sequences[i] if sequences else 0
+            owners = sequences[i] if sequences else (0,)
+            batch.n_seq_id[i] = len(owners)
+            for place, owner in enumerate(owners):
+                batch.seq_id[i][place] = owner
             batch.logits[i] = 0
         for i in logits:
             batch.logits[i] = 1

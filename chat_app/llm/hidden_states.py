@@ -64,7 +64,8 @@ def span_states(
 ) -> SpanStates:
     """The states of ``token_lists``, each over its ``spans`` entry (start, end of a slice).
 
-    Several texts share a batch as separate sequences. ``progress(done, of)`` counts texts.
+    Several texts share a batch as separate sequences, and what precedes their spans is read once
+    where it is the same. ``progress(done, of)`` counts texts.
     Raises :class:`ValueflowError` for an empty span, and where the architecture has no such
     tensors.
     """
@@ -82,10 +83,11 @@ def span_states(
     )
     try:
         done = 0
-        for batch in _batches(token_lists, n_batch):
-            _decode(context, [token_lists[i] for i in batch], [spans[i] for i in batch])
-            _store(result, batch, token_lists, spans, capture.take())
-            done += len(batch)
+        for group in _groups(token_lists, spans, n_batch):
+            context.trim(0)
+            origins = _decode(context, group, token_lists, spans)
+            _store(result, group, spans, origins, capture.take())
+            done += len(group.texts)
             if progress:
                 progress(done, len(token_lists))
     finally:
@@ -103,36 +105,66 @@ def mean_states(
     return span_states(model, token_lists, spans, progress).means
 
 
-def _batches(token_lists: Sequence[Sequence[int]], n_batch: int) -> Iterator[list[int]]:
-    """Indices of texts that fit one batch together, in order."""
-    batch: list[int] = []
-    size = 0
-    for i, tokens in enumerate(token_lists):
-        if batch and (size + len(tokens) > n_batch or len(batch) == _BATCH_TEXTS):
-            yield batch
-            batch, size = [], 0
-        batch.append(i)
-        size += len(tokens)
-    if batch:
-        yield batch
+@dataclass(frozen=True)
+class _Group:
+    """Texts (by index) that are read in one batch, their first ``shared`` tokens only once."""
+
+    texts: tuple[int, ...] = ()
+    shared: int = 0
+    size: int = 0
+
+    def with_text(self, i: int, tokens: Sequence[Sequence[int]], spans: Sequence[Span]) -> "_Group":
+        shared = spans[i][0]
+        if self.texts:
+            first = tokens[self.texts[0]][: min(self.shared, shared)]
+            same = (a == b for a, b in zip(first, tokens[i], strict=False))
+            shared = next((n for n, s in enumerate(same) if not s), len(first))
+        texts = (*self.texts, i)
+        return _Group(texts, shared, shared + sum(len(tokens[t]) - shared for t in texts))
 
 
-def _decode(context: Context, texts: list[Sequence[int]], spans: list[Span]) -> None:
-    context.trim(0)
-    starts = np.cumsum([0, *map(len, texts)])
-    context.decode(
-        [token for text in texts for token in text],
-        [at for text in texts for at in range(len(text))],
-        sequences=[s for s, text in enumerate(texts) for _ in text],
-        logits=[int(start) + span[1] - 1 for start, span in zip(starts, spans, strict=False)],
-    )
+def _groups(
+    tokens: Sequence[Sequence[int]], spans: Sequence[Span], n_batch: int
+) -> Iterator[_Group]:
+    """Sorted, so that texts after the same prompt meet; apart where reading both takes less."""
+    group = _Group()
+    for i in sorted(range(len(tokens)), key=lambda i: list(tokens[i])):
+        joined = group.with_text(i, tokens, spans)
+        if group.texts and (
+            len(joined.texts) > _BATCH_TEXTS
+            or joined.size > n_batch
+            or joined.size > group.size + len(tokens[i])
+        ):
+            yield group
+            joined = _Group().with_text(i, tokens, spans)
+        group = joined
+    yield group
+
+
+def _decode(
+    context: Context, group: _Group, tokens: Sequence[Sequence[int]], spans: Sequence[Span]
+) -> list[int]:
+    """Read ``group``; for each text, where in the batch its token at position 0 would stand."""
+    shared = group.shared
+    flat = list(tokens[group.texts[0]][:shared])
+    positions = list(range(shared))
+    owners: list[Sequence[int]] = [range(len(group.texts))] * shared
+    origins, last = [], []
+    for place, i in enumerate(group.texts):
+        origins.append(len(flat) - shared)
+        last.append(origins[-1] + spans[i][1] - 1)
+        flat += tokens[i][shared:]
+        positions += range(shared, len(tokens[i]))
+        owners += [(place,)] * (len(tokens[i]) - shared)
+    context.decode(flat, positions, sequences=owners, logits=last)
+    return origins
 
 
 def _store(
     result: SpanStates,
-    batch: list[int],
-    token_lists: Sequence[Sequence[int]],
+    group: _Group,
     spans: Sequence[Span],
+    origins: Sequence[int],
     rows: dict[int, np.ndarray],
 ) -> None:
     n_layer = result.means.shape[1]
@@ -142,13 +174,11 @@ def _store(
             "so no directions can be made for it; steer it by prompt, or choose another model."
         )
     for layer, states in rows.items():
-        at = 0
-        for place, i in enumerate(batch):
+        for place, (i, origin) in enumerate(zip(group.texts, origins, strict=True)):
             start, end = spans[i]
             if layer == n_layer - 1:
                 span = states[place : place + 1]
             else:
-                span = states[at + start : at + end]
+                span = states[origin + start : origin + end]
             result.means[i, layer] = span.mean(axis=0)
             result.norms[i, layer] = np.linalg.norm(span, axis=1).mean()
-            at += len(token_lists[i])

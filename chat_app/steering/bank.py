@@ -7,13 +7,13 @@ serves every direction of the model: all values, custom values, every method.
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from chat_app.files import written_whole
 from chat_app.llm.hidden_states import Span, span_states
 from chat_app.llm.model import ChatModel
 from chat_app.llm.prompt import Turn, lay_out
@@ -100,7 +100,7 @@ def _load(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarr
     try:
         with np.load(path, allow_pickle=False) as stored:
             states, norms = stored["states"], stored["norms"]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
         logger.warning("%s cannot be read and is made again: %s", path, error)
@@ -109,13 +109,8 @@ def _load(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarr
 
 
 def _save(path: Path, states: np.ndarray, norms: np.ndarray) -> None:
-    """Written beside ``path`` and renamed, so that a file there is always whole."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with fresh.open("wb") as file:
+        with written_whole(path) as fresh, fresh.open("wb") as file:
             np.savez(file, states=states, norms=norms)
-        fresh.replace(path)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         logger.warning("The activation bank cannot be kept in %s: %s", path, error)

@@ -6,7 +6,6 @@ control-vector GGUF, which ``llama-cli --control-vector`` and repeng read too.
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import gguf
 import numpy as np
 
 from chat_app.errors import ValueflowError
+from chat_app.files import written_whole
 from chat_app.llm.engine import VectorBuffer
 from chat_app.llm.gguf_header import Header, read_header
 from chat_app.llm.model import ModelInfo
@@ -164,23 +164,23 @@ class ControlVector:
 
     def to_gguf(self, path: Path) -> None:
         """Write llama.cpp's control-vector file; the file appears whole or not at all."""
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        writer = gguf.GGUFWriter(str(fresh), "controlvector")
+        try:
+            with written_whole(path) as fresh:
+                self._write(fresh)
+        except OSError as error:
+            raise ControlVectorError(f"{path} cannot be written: {error.strerror}.") from error
+
+    def _write(self, path: Path) -> None:
+        writer = gguf.GGUFWriter(str(path), "controlvector")
         writer.add_string("controlvector.model_hint", self.model_hint)
         writer.add_uint32("controlvector.layer_count", len(self.directions))
         writer.add_uint32(_MODEL_LAYERS, self.n_layer)
         for layer, direction in self.directions.items():
             writer.add_tensor(f"direction.{layer}", direction)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            writer.write_header_to_file()
-            writer.write_kv_data_to_file()
-            writer.write_tensors_to_file()
-            writer.close()
-            fresh.replace(path)
-        except OSError as error:
-            fresh.unlink(missing_ok=True)
-            raise ControlVectorError(f"{path} cannot be written: {error.strerror}.") from error
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
 
     @classmethod
     def from_gguf(cls, path: Path, info: ModelInfo | None = None) -> "ControlVector":
@@ -203,7 +203,7 @@ class ControlVector:
         n_layer = header.metadata.get(_MODEL_LAYERS)
         if not isinstance(n_layer, int):
             n_layer = max(info.n_layer if info else 0, max(directions) + 1)
-        hint = header.metadata.get("controlvector.model_hint") or (info.architecture if info else "")
+        hint = header.metadata.get("controlvector.model_hint", "")
         try:
             return cls(str(hint), n_layer, widths[0], directions)
         except ControlVectorError as error:

@@ -1,0 +1,55 @@
+"""What many tests share: a data folder of their own, and the real built-in model, loaded once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gguf_files import write_llama
+
+from chat_app.llm.engine import Engine
+from chat_app.llm.model import ChatModel
+from chat_app.settings import data_path
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh data folder, so that no test touches the user's own."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("VALUEFLOW_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder for what is dear to compute and the same for all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def builtin_model() -> Path:
+    return data_path("models", "builtin-chat.gguf")
+
+
+@pytest.fixture(scope="session")
+def chat_model(builtin_model: Path, shared_cache: Path) -> ChatModel:
+    return ChatModel.load(builtin_model, cache_dir=shared_cache)
+
+
+@pytest.fixture(scope="session")
+def shared_engine(chat_model: ChatModel) -> Engine:
+    return Engine(chat_model, n_ctx=1024)
+
+
+@pytest.fixture
+def engine(shared_engine: Engine) -> Iterator[Engine]:
+    """The built-in model's engine, which remembers the conversation of the test before."""
+    yield shared_engine
+    # a test that leaves it locked would stop the next one for ever
+    assert shared_engine._lock.acquire(timeout=5)
+    shared_engine._lock.release()
+
+
+@pytest.fixture(scope="session")
+def random_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama of 4 layers, 64 wide: another model than the built-in one."""
+    return write_llama(tmp_path_factory.mktemp("model") / "random.gguf")
