@@ -38,7 +38,8 @@ class Part:
     injected: bool = False
 
 
-def _read(name: str) -> list[dict]:
+def read_corpus(name: str) -> list[dict]:
+    """The objects of one corpus file."""
     with open(CORPUS / name, encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
@@ -61,11 +62,11 @@ class Composer:
     def __init__(self, rng: random.Random, vidb: list[dict], dev: bool = False):
         self.rng, self.dev, self.vidb = rng, dev, vidb
         self.parts: dict[tuple[str, int, str], list[str]] = defaultdict(list)
-        for p in _read("parts.jsonl"):
+        for p in read_corpus("parts.jsonl"):
             self.parts[p["value"], p["level"], p["part"]].append(p["text"])
-        self.topics = [t for t in _read("topics.jsonl") if held_out(t["do"]) == dev]
-        self.opinions = [o for o in _read("opinions.jsonl") if held_out(o["do"]) == dev]
-        self.smalltalk = _read("smalltalk.jsonl")
+        self.topics = [t for t in read_corpus("topics.jsonl") if held_out(t["do"]) == dev]
+        self.opinions = [o for o in read_corpus("opinions.jsonl") if held_out(o["do"]) == dev]
+        self.smalltalk = read_corpus("smalltalk.jsonl")
         self.questions = [q for i, q in enumerate(QUESTIONS) if (i % 8 == 3) == dev]
         self.said: set[str] = set()  # parts of this dialogue, so that none comes twice
 

@@ -18,7 +18,9 @@ from torch import Tensor
 from training.dialogues import VALUES, Part
 
 FIRST, LAST = 1, 3
-STRENGTH = 8.0
+# Norm of the vector at intensity 10, in typical hidden-state norms of the blocks FIRST..LAST (the
+# unit of a coefficient for every model). A fixed norm is soon dwarfed: hidden states grow in training.
+STRENGTH = 0.5
 # What extraction finds is never quite the direction itself: training adds an error of up to this
 # share of the vector's norm, so that the model minds only what lies along the directions.
 ERROR = 0.5
@@ -45,15 +47,16 @@ def layer_shares(rng: random.Random) -> list[float]:
 
 
 def plan(
-    replies: Sequence[Part], directions: Tensor, rng: random.Random
+    replies: Sequence[Part], directions: Tensor, scale: float, rng: random.Random
 ) -> tuple[Tensor, Tensor, Tensor]:
     """For n replies: vectors [layers, n, width] to add, coordinates [layers, n, 32] to be read
-    after each of the blocks FIRST..LAST, and weights [layers, n] of the reading loss."""
+    after each of the blocks FIRST..LAST, and weights [layers, n] of the reading loss. ``scale`` is
+    the vector's norm at intensity 10, in the units of the hidden states."""
     wanted = torch.tensor([coordinates(r.targets) for r in replies])
     injected = torch.tensor([float(r.injected) for r in replies])
     shares = torch.tensor([layer_shares(rng) for _ in replies]).T * injected  # [layers, n]
     jitter = torch.tensor([rng.uniform(0.8, 1.2) for _ in replies])[:, None]
-    vectors = STRENGTH * jitter * (wanted @ directions)
+    vectors = scale * jitter * (wanted @ directions)
     size = torch.tensor([rng.uniform(0, ERROR) for _ in replies])[:, None]
     noise = torch.randn_like(vectors)
     noise = noise / noise.norm(dim=1, keepdim=True) * vectors.norm(dim=1, keepdim=True) * size

@@ -23,7 +23,7 @@ from training.network import Chat, Shape
 from training.tokens import PAD, Tokens, encode_dialogue, load_tokenizer, train_tokenizer
 
 VIDB = Path(__file__).parent.parent / "models" / "vidb-seed.csv"
-READING = 0.15  # weight of the reading loss beside the cross-entropy
+READING = 0.7  # weight of the reading loss beside the cross-entropy
 
 
 def read_vidb() -> list[dict]:
@@ -56,8 +56,9 @@ def batches(composer: Composer, tokenizer, tokens: int, pool: int = 1024, longes
         yield from groups
 
 
-def forward(model: Chat, group: list[Tokens], directions: torch.Tensor, rng: random.Random):
-    """Cross-entropy of each reply token, the reading loss, and each token's channel."""
+def forward(model: Chat, group: list[Tokens], directions: torch.Tensor, norm: float, rng: random.Random):
+    """Cross-entropy of each reply token, each token's channel, the reading loss, and the typical
+    norm of the steered hidden states (``norm`` is the running one that the vectors are scaled by)."""
     length = max(len(d.ids) for d in group)
     ids = torch.full((len(group), length), PAD)
     segment = torch.full((len(group), length), 0)
@@ -69,7 +70,7 @@ def forward(model: Chat, group: list[Tokens], directions: torch.Tensor, rng: ran
         segment[i, : len(d.ids)] = torch.tensor([s + 1 + len(replies) if s >= 0 else 0 for s in d.segment])
         target[i, : len(d.ids)] = torch.tensor(d.target)
         replies += d.replies
-    add, read, weight = plan(replies, directions, rng)
+    add, read, weight = plan(replies, directions, STRENGTH * norm, rng)
     zero = torch.zeros_like(add[:, :1])
     table = torch.cat((zero, add), 1)
     added = {FIRST + j: table[j][segment] for j in range(table.shape[0]) if table[j].any()}
@@ -80,12 +81,14 @@ def forward(model: Chat, group: list[Tokens], directions: torch.Tensor, rng: ran
     loss = F.cross_entropy(logits.float(), ids[:, 1:][predicts], reduction="none")
     inside = segment > 0
     which = segment[inside] - 1
-    reading = loss.new_zeros(())
+    reading, size = loss.new_zeros(()), 0.0
     for j in range(LAST - FIRST + 1):
-        seen = states[FIRST + j][inside].float() @ directions.T / STRENGTH
+        steered = states[FIRST + j][inside].float()
+        size += steered.detach().norm(dim=1).mean().item() / len(weight)
+        seen = steered @ directions.T / (STRENGTH * norm)
         reading = reading + (weight[j][which] * ((seen - read[j][which]) ** 2).sum(1)).mean()
     channel = [2 if r.injected else 1 if r.targets else 0 for r in replies]
-    return loss, reading, torch.tensor(channel)[segment[:, 1:][predicts] - 1]
+    return loss, torch.tensor(channel)[segment[:, 1:][predicts] - 1], reading, size
 
 
 def optimizers(model: Chat):
@@ -104,14 +107,14 @@ def schedule(progress: float) -> float:
 
 
 @torch.no_grad()
-def evaluate(model: Chat, groups: list[list[Tokens]], directions: torch.Tensor) -> dict[str, float]:
+def evaluate(model: Chat, groups: list[list[Tokens]], directions: torch.Tensor, norm: float) -> dict[str, float]:
     """Held-out loss of calm, prompted and injected replies."""
     model.eval()
     rng = random.Random(0)
     total: dict[int, list[float]] = defaultdict(list)
     reads = []
     for group in groups:
-        loss, reading, channel = forward(model, group, directions, rng)
+        loss, channel, reading, _ = forward(model, group, directions, norm, rng)
         reads.append(reading.item())
         for c in (0, 1, 2):
             total[c] += loss[channel == c].tolist()
@@ -139,7 +142,7 @@ def main() -> None:
     model, directions = Chat(shape), value_directions(shape.width)
     optims = optimizers(model)
     base = [[g["lr"] for g in o.param_groups] for o in optims]
-    done = {"step": 0, "seen": 0, "seconds": 0.0}
+    done = {"step": 0, "seen": 0, "seconds": 0.0, "norm": 1.0}
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists():
         saved = torch.load(checkpoint)
@@ -168,12 +171,13 @@ def main() -> None:
         for o, rates in zip(optims, base, strict=True):
             for g, rate in zip(o.param_groups, rates, strict=True):
                 g["lr"] = rate * schedule(progress)
-        loss, reading, channel = forward(model, group, directions, rng)
+        loss, channel, reading, size = forward(model, group, directions, done["norm"], rng)
         (loss.mean() + READING * reading).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for o in optims:
             o.step()
             o.zero_grad()
+        done["norm"] += (size - done["norm"]) * max(0.01, 1 / (done["step"] + 1))
         done["step"] += 1
         done["seen"] += sum(len(d.ids) for d in group)
         done["seconds"] += time.monotonic() - began
@@ -183,12 +187,13 @@ def main() -> None:
             means = torch.tensor(recent).nanmean(0).tolist()
             recent.clear()
             line = dict(zip(("prompted", "injected", "reading"), (round(m, 4) for m in means), strict=True))
-            print(json.dumps({**done, "seconds": round(done["seconds"]), "train": line}), flush=True)
+            shown = {**done, "seconds": round(done["seconds"]), "norm": round(done["norm"], 1)}
+            print(json.dumps({**shown, "train": line}), flush=True)
         if done["step"] % 300 == 0:
-            print(json.dumps({"step": done["step"], "dev": evaluate(model, dev_groups, directions)}), flush=True)
+            print(json.dumps({"step": done["step"], "dev": evaluate(model, dev_groups, directions, done["norm"])}), flush=True)
             save()
     save()
-    print(json.dumps({**done, "dev": evaluate(model, dev_groups, directions)}), flush=True)
+    print(json.dumps({**done, "dev": evaluate(model, dev_groups, directions, done["norm"])}), flush=True)
 
 
 if __name__ == "__main__":
