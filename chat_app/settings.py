@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from chat_app.errors import ValueflowError
 
 _PACKAGE = Path(__file__).resolve().parent
-# A wheel carries models/, migrations/ and static/ inside the package; a checkout has them beside it.
+# A wheel carries models/, migrations/ and static/ inside the package, a checkout beside it.
 BUILTIN = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent
 
 

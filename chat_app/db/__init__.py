@@ -1,0 +1,1 @@
+"""The database: tables, how it is opened, and plain queries on it."""
