@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gguf_files import write_llama
 
 from chat_app.llm.engine import Engine
 from chat_app.llm.model import ChatModel
 from chat_app.settings import data_path
+from tests.random_models import write_llama
 
 
 @pytest.fixture(autouse=True)

@@ -41,8 +41,8 @@ def test_packed_is_one_by_one(float_model: ChatModel) -> None:
         alone = span_states(float_model, [text], [span])
         for layer, state in enumerate(alone.means[0]):
             error = np.linalg.norm(packed.means[i, layer] - state)
-            assert error < 0.005 * np.linalg.norm(state)
-        np.testing.assert_allclose(packed.norms[i], alone.norms[0], rtol=0.005)
+            assert error < 0.01 * np.linalg.norm(state)
+        np.testing.assert_allclose(packed.norms[i], alone.norms[0], rtol=0.01)
 
 
 def test_many_texts_of_many_prompts(float_model: ChatModel) -> None:
@@ -58,7 +58,7 @@ def test_many_texts_of_many_prompts(float_model: ChatModel) -> None:
     for i in range(0, 60, 7):
         alone = mean_states(float_model, [tokens[i]], [spans[i]])[0]
         error = np.linalg.norm(found[i] - alone, axis=1)
-        assert (error < 0.005 * np.linalg.norm(alone, axis=1)).all()
+        assert (error < 0.01 * np.linalg.norm(alone, axis=1)).all()
 
 
 def test_the_mean_is_that_of_the_spans_tokens(float_model: ChatModel) -> None:
@@ -68,9 +68,9 @@ def test_the_mean_is_that_of_the_spans_tokens(float_model: ChatModel) -> None:
     )
     whole = mean_states(float_model, [tokens], [(1, len(tokens))])[0]
     size = np.abs(whole).max()
-    np.testing.assert_allclose(whole[:-1], each[1:, :-1].mean(axis=0), atol=0.005 * size)
+    np.testing.assert_allclose(whole[:-1], each[1:, :-1].mean(axis=0), atol=0.01 * size)
     # the last layer keeps the span's last token only
-    np.testing.assert_allclose(whole[-1], each[-1, -1], atol=0.005 * size)
+    np.testing.assert_allclose(whole[-1], each[-1, -1], atol=0.01 * size)
 
 
 @pytest.mark.parametrize("span", [(2, 2), (3, 99), (-1, 2)])

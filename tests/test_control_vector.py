@@ -6,7 +6,6 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
-from gguf_files import write_llama
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -15,6 +14,7 @@ from chat_app.errors import ValueflowError
 from chat_app.llm.engine import Engine, Sampling, Turn
 from chat_app.llm.model import ChatModel
 from chat_app.steering.control_vector import ControlVector, ControlVectorError
+from tests.random_models import write_llama
 
 numbers = st.floats(-100, 100, width=32)
 vectors = st.dictionaries(

@@ -8,15 +8,10 @@ import pytest
 
 from chat_app.llm.engine import Engine, EngineError, Reply, Sampling, Turn, VectorBuffer
 from chat_app.llm.model import ChatModel
+from tests.random_models import random_vector
 
 QUESTION = [Turn("user", "Should I lend my brother money?")]
 ENDLESS = Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.0, max_tokens=60, seed=5)
-
-
-def random_vector(model: ChatModel, seed: int, scale: float = 1.0) -> VectorBuffer:
-    rng = np.random.default_rng(seed)
-    data = rng.normal(0, scale, (model.n_layer - 1, model.n_embd)).astype(np.float32)
-    return VectorBuffer(data, 1, model.n_layer - 2, f"random-{seed}-{scale}")
 
 
 def drain(engine: Engine, *args, **kwargs) -> tuple[list[str], Reply]:

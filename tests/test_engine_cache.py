@@ -5,15 +5,15 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from test_engine import random_vector
 
 from chat_app.llm.engine import Engine, Reply, Sampling, Turn
 from chat_app.llm.model import ChatModel
 from chat_app.llm.prompt import Cell, lay_out
+from tests.random_models import random_vector
 
 SAMPLING = Sampling(temperature=1.0, max_tokens=24, seed=11)
 # float tolerance: batches of other sizes round otherwise, and the cache is float16
-CLOSE = {"rtol": 0.0, "atol": 0.1}
+CLOSE = 0.1
 
 
 def converse(engine: Engine, n_turns: int = 3) -> tuple[list[Turn], list[Reply]]:
@@ -34,7 +34,7 @@ def test_live_and_read_afresh_are_the_same(engine: Engine) -> None:
     final = random_vector(engine.model, 9, 1.5)
     live = engine.next_logits(turns, vector=final)
     fresh = Engine(engine.model, n_ctx=1024)
-    np.testing.assert_allclose(fresh.next_logits(turns, vector=final), live, **CLOSE)
+    np.testing.assert_allclose(fresh.next_logits(turns, vector=final), live, atol=CLOSE)
     # and the comparison could fail: without the replies' vectors it is another state
     plain = [Turn(t.role, t.text, t.tokens) for t in turns]
     assert np.abs(fresh.next_logits(plain, vector=final) - live).max() > 0.3
@@ -114,7 +114,7 @@ def test_long_prompts_are_read_in_chunks_and_cancelled_between_them(chat_model: 
     cancel.set()
     fresh = Engine(chat_model, n_ctx=2048)
     assert fresh.reply(long, SAMPLING, cancel=cancel).finish == "cancelled"
-    np.testing.assert_allclose(fresh.next_logits(long), whole, **CLOSE)
+    np.testing.assert_allclose(fresh.next_logits(long), whole, atol=CLOSE)
     fresh.close()
     engine.close()
 
@@ -127,4 +127,4 @@ def test_an_exception_in_the_middle_leaves_the_state_right(engine: Engine) -> No
     next(stream)
     with pytest.raises(RuntimeError, match="the page was closed"):
         stream.throw(RuntimeError("the page was closed"))
-    np.testing.assert_allclose(engine.next_logits(turns), expected, **CLOSE)
+    np.testing.assert_allclose(engine.next_logits(turns), expected, atol=CLOSE)

@@ -6,13 +6,13 @@ import logging
 from pathlib import Path
 
 import pytest
-from gguf_files import write_llama
 
 import chat_app.llm.checksums as checksums
 from chat_app.llm.checksums import file_sha256
 from chat_app.llm.hub import resolve_model
 from chat_app.llm.model import ChatModel, ModelError
 from chat_app.settings import data_path
+from tests.random_models import write_llama
 
 
 def test_builtin_model(chat_model: ChatModel, builtin_model: Path) -> None:

@@ -1,9 +1,12 @@
-"""Small random models as GGUF files, for tests that need another model than the built-in."""
+"""Random models and vectors, for tests that need another model than the built-in one."""
 
 from pathlib import Path
 
 import gguf
 import numpy as np
+
+from chat_app.llm.engine import VectorBuffer
+from chat_app.llm.model import ChatModel
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' "
@@ -84,3 +87,10 @@ def write_llama(
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def random_vector(model: ChatModel, seed: int, scale: float = 1.0) -> VectorBuffer:
+    """A control vector of normal numbers on all layers but the last."""
+    rng = np.random.default_rng(seed)
+    data = rng.normal(0, scale, (model.n_layer - 1, model.n_embd)).astype(np.float32)
+    return VectorBuffer(data, 1, model.n_layer - 2, f"random-{seed}-{scale}")
