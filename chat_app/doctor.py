@@ -121,9 +121,12 @@ def _folder_problem(home: Path, existing: Path, free: int) -> str | None:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     from chat_app.db.database import open_database
+    from chat_app.db.revisions import known_revisions
 
     store = open_database(settings.database())
-    yield Finding("database", store.describe())
+    found = f"{store.describe()}, tables at revision {known_revisions()[-1]}"
+    store.close()
+    yield Finding("database", found)
 
 
 def _chat_model(settings: Settings) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ OPTIONAL = PROJECT["optional-dependencies"]
 
 
 def requirement_name(requirement: str) -> str:
-    return re.match(r"[\w.-]+", requirement).group().lower().replace("_", "-")
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0].lower().replace("_", "-")
 
 
 def imported_packages(folder: Path) -> set[str]:
@@ -30,7 +30,7 @@ def imported_packages(folder: Path) -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 names |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
                 names.add(node.module.split(".")[0])
     return names
 

@@ -41,12 +41,12 @@ def reply(
     ] = False,
 ) -> None:
     """Answer once, steered towards the values that you set, and measure the answer."""
-    from chat_app.chat.once import default_sampling, reply_once
-    from chat_app.chat.studio import Studio
-
     wanted = resolve(profile, sets, method)
     pairs = [parse_pair("--vector", pair, default=1.0) for pair in vector or []]
     words = read_text(text, "text")
+    from chat_app.chat.once import default_sampling, reply_once
+    from chat_app.chat.studio import Studio
+
     settings = settings_with(model=model, max_tokens=max_tokens, temperature=temperature)
     studio = Studio(settings)
     begun = time.perf_counter()

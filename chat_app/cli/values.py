@@ -7,7 +7,6 @@ import typer
 from chat_app.cli.console import print_json, print_table, stdout
 
 if TYPE_CHECKING:
-
     from chat_app.values.taxonomy import Value
 
 

@@ -1,0 +1,137 @@
+"""Conversations as files, and what happens to a data folder that is not as it should be."""
+
+import json
+import socket
+import sqlite3
+
+import pytest
+from command_line import one_sentence, run
+
+from chat_app.chat.scoring import score_message
+from chat_app.chat.send import send
+from chat_app.chat.studio import Studio
+from chat_app.llm.sampling import Sampling
+from chat_app.settings import settings
+from chat_app.values.profile import Profile
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """A data folder with one conversation of two turns, the first one scored; and its id."""
+    home = tmp_path_factory.mktemp("told")
+    studio = Studio(settings(home=home))
+    kind = Profile("kind", {"svt/benevolence": 6})
+    sampling = Sampling(seed=1, max_tokens=24)
+    first = list(send(studio, "Should I lend my brother money?", kind, sampling=sampling))
+    assert first[-1].status == "finished"
+    score_message(studio, first[-1].message_id)
+    id = first[0].conversation_id
+    list(send(studio, "Why?", kind, conversation_id=id, sampling=sampling))
+    studio.close()
+    return home, id
+
+
+def test_conversations_are_listed(told):
+    home, id = told
+    (listed,) = json.loads(run("conversations", "--json", home=home).stdout)
+    assert listed["id"] == id
+    assert listed["messages"] == 4
+    assert id in run("conversations", home=home).stdout
+
+
+def test_export_verify_import_is_a_round_trip(told, tmp_path):
+    home, id = told
+    file = tmp_path / "talk.json"
+    run("export", id, "--out", str(file), home=home)
+    assert "as it was written" in run("verify", str(file), home=home).stdout
+    transcript = json.loads(file.read_text())
+    assert transcript["format"] == "valueflow.transcript/1"
+
+    elsewhere = tmp_path / "elsewhere"
+    imported = run("import", str(file), home=elsewhere).stdout.strip()
+    again = json.loads(run("export", imported, home=elsewhere).stdout)
+    assert again["messages"] == transcript["messages"]
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl", "md", "csv", "html"])
+def test_every_format_holds_what_was_said(told, format):
+    home, id = told
+    assert "lend my brother money" in run("export", id, "--format", format, home=home).stdout
+
+
+def test_an_altered_transcript_is_found_and_refused(told, tmp_path):
+    home, id = told
+    text = run("export", id, home=home).stdout
+    file = tmp_path / "altered.json"
+    file.write_text(text.replace("lend my brother money", "give my brother money"))
+    said = run("verify", str(file), code=1, home=home).stderr
+    assert "altered.json" in said
+    report = json.loads(run("verify", str(file), "--json", code=1, home=home).stdout)
+    assert report["problems"]
+    one_sentence(run("import", str(file), code=1, home=tmp_path / "elsewhere"))
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["export", "01NOBODY"], "01NOBODY"),
+        (["verify", "missing.json"], "missing.json"),
+        (["verify", "README.md"], "README.md"),
+        (["import", "README.md"], "README.md"),
+    ],
+)
+def test_bad_transcripts_get_one_sentence(args, said):
+    assert said in one_sentence(run(*args, code=1))
+
+
+# Data folders that are not as they should be
+
+
+def test_doctor_finds_nothing_wrong():
+    done = run("doctor", "--json")
+    report = json.loads(done.stdout)
+    assert report["problems"] == []
+    topics = {finding["topic"] for finding in report["findings"]}
+    assert {"llama.cpp", "torch device", "data folder", "database", "chat model"} <= topics
+    assert "as it should be" in run("doctor").stdout
+
+
+def test_doctor_names_what_is_wrong(tmp_path):
+    home = tmp_path / "a-file"
+    home.write_text("in the way")
+    done = run("doctor", "--model", "missing.gguf", code=1, home=home)
+    assert "missing.gguf" in done.stdout
+    assert str(home) in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_of_a_newer_version_is_left_alone(home):
+    run("profile", "save", "kind", "--set", "benevolence=8")
+    file = home / "valueflow.db"
+    with sqlite3.connect(file) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    assert "newer version" in one_sentence(run("profile", "list", code=1))
+    assert "newer version" in run("doctor", code=1).stdout
+    with sqlite3.connect(file) as database:
+        assert database.execute("SELECT count(*) FROM profiles").fetchone() == (1,)
+
+
+def test_a_data_folder_that_is_a_file(tmp_path):
+    home = tmp_path / "a-file"
+    home.write_text("in the way")
+    assert str(home) in one_sentence(run("profile", "list", code=1, home=home))
+
+
+def test_a_port_in_use():
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        said = one_sentence(run("--port", str(port), "--no-browser", code=1))
+    assert str(port) in said
+
+
+@pytest.mark.parametrize("variable", ["VALUEFLOW_PORT", "VALUEFLOW_N_CTX"])
+def test_a_bad_setting_is_named(monkeypatch, variable):
+    monkeypatch.setenv(variable, "many")
+    assert variable in one_sentence(run("score", "hello", code=1))
