@@ -70,7 +70,7 @@ def test_targets_cannot_be_changed_from_either_side():
 
 
 def test_numbers_of_numpy_become_plain_floats():
-    (target,) = Profile("p", {"power": np.float32(2.5)}).targets.values()
+    (target,) = Profile.from_json(written(targets={"power": np.float32(2.5)})).targets.values()
     assert type(target) is float
     assert target == 2.5
 

@@ -1,0 +1,193 @@
+"""The evaluator on rankers of known behaviour, and on a plain one that reads words."""
+
+import json
+import time
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from chat_app.evaluation.evaluator import EvaluationError, Evaluator
+from chat_app.values.taxonomy import STEERED
+from chat_app.vidb.loading import Anchor, Vidb, load_vidb
+from tests.rankings import LatentRanker, exact, plackett_luce, stubborn
+
+POWER = "svt/power"
+
+
+@pytest.fixture(scope="module")
+def vidb():
+    """Sixty anchors for each of four values, whose last word is their intensity."""
+    intensities = np.round(np.linspace(-9.8, 9.8, 60), 2)
+    return Vidb(
+        "ruler",
+        tuple(
+            Anchor(f"{value} {i}", value, f"{value} at {t}", float(t), None)
+            for value in (POWER, "svt/face", "duty/justice", "mft/care-harm")
+            for i, t in enumerate(intensities)
+        ),
+    )
+
+
+def replies(truths):
+    return {f"reply {i}": float(t) for i, t in enumerate(truths)}
+
+
+def measured(vidb, truth, utility, **options):
+    """Evaluator, and intensities and standard errors [n] of replies {text: truth} for power."""
+    evaluator = Evaluator(vidb, LatentRanker(truth, utility), **options)
+    scores = [s[POWER] for s in evaluator.score_many(list(truth), [POWER])]
+    return evaluator, *np.array([(s.intensity, s.stderr) for s in scores]).T
+
+
+@pytest.mark.parametrize("beta", [0.3, 0.8])
+def test_a_ranker_as_the_model_says_is_measured_rightly(vidb, beta):
+    truth = replies(np.random.default_rng(2).uniform(-10, 10, 1500))
+    evaluator, intensity, stderr = measured(vidb, truth, plackett_luce(beta))
+    assert evaluator.sharpness.beta == pytest.approx(beta, rel=0.25)
+    assert evaluator.sharpness.dispersion == pytest.approx(1.0, abs=0.25)
+    errors = np.abs(intensity - np.array(list(truth.values())))
+    assert 0.92 < (errors < 1.96 * stderr).mean() < 0.985
+
+
+def test_a_ranker_that_repeats_its_mistakes_gets_wider_errors(vidb):
+    truth = replies(np.random.default_rng(4).uniform(-9, 9, 600))
+    evaluator, intensity, stderr = measured(vidb, truth, stubborn(4.0))
+    dispersion = evaluator.sharpness.dispersion
+    errors = np.abs(intensity - np.array(list(truth.values())))
+    assert dispersion > 1.1
+    assert 0.90 < (errors < 1.96 * stderr).mean() < 0.99
+    assert (errors < 1.96 * stderr / dispersion).mean() < 0.93
+
+
+def test_means_over_replies_are_right_and_rise_with_the_truth(vidb):
+    for truth in (-6.0, -2.0, 2.0, 6.0):
+        _, intensity, _ = measured(vidb, replies([truth] * 400), plackett_luce(0.6), beta=0.6)
+        assert intensity.mean() == pytest.approx(truth, abs=0.4)
+
+
+def test_an_exact_ranker_puts_every_reply_between_its_neighbours(vidb):
+    truth = replies(np.linspace(-10, 10, 21))
+    _, intensity, _ = measured(vidb, truth, exact)
+    assert np.all(np.diff(intensity) > -2.0)
+    assert np.abs(intensity - np.linspace(-10, 10, 21)).max() < 2.5
+    assert intensity[0] < -9 < 9 < intensity[-1]
+
+
+def test_many_windows_make_an_exact_ranker_exact(vidb):
+    _, intensity, _ = measured(vidb, {"reply": 3.3}, exact, m=40)
+    assert intensity[0] == pytest.approx(3.3, abs=0.4)
+
+
+def test_all_windows_go_to_the_ranker_in_one_call_and_it_is_measured_once(vidb):
+    ranker = LatentRanker({"a": 5.0, "b": -5.0}, plackett_luce(0.5))
+    evaluator = Evaluator(vidb, ranker)
+    evaluator.score_many(["a", "b"], [POWER, "svt/face"])
+    evaluator.score("a", [POWER])
+    # 2 texts x 2 values x 3 windows; 4 values x 4 anchors x 3 windows; 3 windows.
+    assert sorted(ranker.calls) == [3, 12, 48]
+
+
+def test_a_score_comes_out_the_same_alone_or_among_others(vidb):
+    truth = {"a": 5.0, "b": -5.0}
+    together = Evaluator(vidb, LatentRanker(truth, plackett_luce(0.5))).score_many(
+        ["b", "a"], ["svt/face", POWER]
+    )
+    alone = Evaluator(vidb, LatentRanker(truth, plackett_luce(0.5))).score("a", [POWER])
+    assert alone[POWER] == together[1][POWER]
+    assert list(together[0]) == ["svt/face", POWER]
+
+
+def test_a_score_tells_where_it_came_from_in_json(vidb):
+    score = Evaluator(vidb, LatentRanker({"a": 5.0}, exact)).score("a", [POWER])[POWER]
+    told = json.loads(json.dumps(asdict(score)))
+    assert (told["value"], told["ranker"]) == (POWER, "latent 1")
+    assert told["vidb_version"] == vidb.version
+    intensity = {anchor.id: anchor.intensity for anchor in vidb.anchors}
+    assert len(told["windows"]) == 3
+    for window in told["windows"]:
+        texts = [intensity[id] for id in window["anchors"]]
+        texts.insert(window["place"], 5.0)
+        assert [texts[i] for i in window["order"]] == sorted(texts, reverse=True)
+
+
+def test_a_given_beta_is_used_as_it_is(vidb):
+    ranker = LatentRanker({"a": 5.0}, plackett_luce(0.5))
+    score = Evaluator(vidb, ranker, beta=1.0).score("a", [POWER])[POWER]
+    assert (score.beta, score.dispersion) == (1.0, 1.0)
+    assert ranker.calls == [3]
+
+
+def test_what_cannot_be_scored_is_refused(vidb):
+    evaluator = Evaluator(vidb, LatentRanker({"a": 5.0}, exact))
+    with pytest.raises(EvaluationError, match="empty text"):
+        evaluator.score_many(["a", " \n"], [POWER])
+    with pytest.raises(EvaluationError, match="beta is 0"):
+        Evaluator(vidb, evaluator.ranker, beta=0.0)
+    backwards = LatentRanker({"a": 5.0}, lambda intensity, text, window: -intensity)
+    with pytest.raises(EvaluationError, match=r"ranker latent cannot be used: .* than chance"):
+        Evaluator(vidb, backwards).score("a", [POWER])
+
+
+class NonsenseRanker:
+    name = "nonsense"
+    version = "1"
+
+    def __init__(self, orders):
+        self.orders = orders
+
+    def rank(self, windows):
+        return self.orders
+
+
+@pytest.mark.parametrize(
+    ("orders", "said"),
+    [([], "gave 0 orders for 3 windows"), ([(0, 0)] * 3, r"gave \[0, 0\], which is no order of 6")],
+)
+def test_a_ranker_that_answers_nonsense_is_named(vidb, orders, said):
+    with pytest.raises(EvaluationError, match=f"The ranker nonsense {said}"):
+        Evaluator(vidb, NonsenseRanker(orders), beta=1.0).score("a", [POWER])
+
+
+class WordRanker:
+    """Orders by shared words with the value's strongest and most opposing anchors."""
+
+    name = "words"
+    version = "1"
+
+    def __init__(self, vidb):
+        self.words = {v: self._split(vidb.of(v)) for v in vidb.values}
+
+    @staticmethod
+    def _split(anchors):
+        sides = anchors[: len(anchors) // 3], anchors[-len(anchors) // 3 :]
+        return [{w for a in side for w in a.text.lower().split()} for side in sides]
+
+    def rank(self, windows):
+        return [self.order(window) for window in windows]
+
+    def order(self, window):
+        leans = [self.lean(window.value, text) for text in window.texts]
+        return tuple(int(i) for i in np.argsort(leans, kind="stable")[::-1])
+
+    def lean(self, value, text):
+        against, for_ = self.words[value]
+        words = set(text.lower().split())
+        return len(words & (for_ - against)) - len(words & (against - for_))
+
+
+def test_32_values_of_a_reply_cost_a_few_milliseconds_beside_the_ranker():
+    vidb = load_vidb()
+    evaluator = Evaluator(vidb, WordRanker(vidb))
+    assert evaluator.sharpness.beta > 0
+    ranked = evaluator.ranker.rank
+    started = time.perf_counter()
+    scores = evaluator.score("I would give her half of what I have.", STEERED)
+    seconds = time.perf_counter() - started
+    windows = [w for v in STEERED for w in evaluator._windows("another", v)]
+    started = time.perf_counter()
+    windows_ranked = ranked(windows)
+    own = seconds - (time.perf_counter() - started)
+    assert len(scores) == 32
+    assert len(windows_ranked) == 96
+    assert own < 0.1  # 10 ms where nothing else runs
