@@ -51,6 +51,7 @@ def directions(
     found: dict[int, np.ndarray] = {}
     for layer in steered:
         states = bank.states[:, layer].astype(np.float32)
+        states -= states.mean(axis=0)
         raw = states.T @ weights
         if whiten is not None and method == "hives":
             raw = _unmix(states, raw, whiten)
@@ -159,11 +160,10 @@ def _mean_difference(space: Space, value: str) -> np.ndarray:
 
 
 def _unmix(states: np.ndarray, raw: np.ndarray, ridge: float) -> np.ndarray:
-    """(Σ + ρI)^-1 raw, ρ = ``ridge`` times the mean variance of the states."""
+    """(Σ + ρI)^-1 raw of centred states, ρ = ``ridge`` times their mean variance."""
     if not ridge > 0:
         raise ValueflowError(f"The ridge is {ridge}; it must be above 0.")
-    centred = states - states.mean(axis=0)
-    sigma = centred.T @ centred / len(centred)
+    sigma = states.T @ states / len(states)
     rho = ridge * float(np.trace(sigma)) / len(sigma)
     return np.linalg.solve(sigma + rho * np.eye(len(sigma), dtype=np.float32), raw)
 
