@@ -7,9 +7,9 @@ import sys
 import time
 
 import pytest
-from command_line import VALUEFLOW, one_sentence, run
 
 from chat_app.values.taxonomy import STEERED
+from tests.command_line import VALUEFLOW, one_sentence, run
 
 HEAVY = "torch sentence_transformers llama_cpp gradio sqlalchemy scipy sklearn numpy pandas"
 

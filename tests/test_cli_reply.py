@@ -6,9 +6,9 @@ import subprocess
 
 import numpy as np
 import pytest
-from command_line import VALUEFLOW, one_sentence, run
 
 from chat_app.steering.control_vector import ControlVector
+from tests.command_line import VALUEFLOW, one_sentence, run
 
 QUESTION = "Should I lend my brother money?"
 
@@ -141,6 +141,7 @@ def test_ctrl_c_ends_quietly(kept):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    assert process.stdout is not None
     assert process.stdout.read(1)  # it is writing
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)

@@ -5,7 +5,6 @@ import socket
 import sqlite3
 
 import pytest
-from command_line import one_sentence, run
 
 from chat_app.chat.scoring import score_message
 from chat_app.chat.send import send
@@ -13,6 +12,7 @@ from chat_app.chat.studio import Studio
 from chat_app.llm.sampling import Sampling
 from chat_app.settings import settings
 from chat_app.values.profile import Profile
+from tests.command_line import one_sentence, run
 
 
 @pytest.fixture(scope="module")
