@@ -6,6 +6,7 @@ ranker only has to say which text supports the value more, never how much.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,7 @@ def bucket_windows(
     ]
 
 
+@lru_cache(maxsize=16_384)  # every window asks this of every anchor of its value
 def _words(text: str) -> str:
     """What makes two texts the same for a reader: case and blanks do not."""
     return " ".join(text.casefold().split())
