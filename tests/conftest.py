@@ -11,18 +11,20 @@ from chat_app.settings import data_path
 from tests.random_models import write_llama
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh data folder, so that no test touches the user's own."""
-    folder = tmp_path / "home"
-    monkeypatch.setenv("VALUEFLOW_HOME", str(folder))
-    return folder
-
-
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder for what is dear to compute and the same for all tests."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh data folder but for its cache, so that no test touches the user's own."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "cache").symlink_to(shared_cache, target_is_directory=True)
+    monkeypatch.setenv("VALUEFLOW_HOME", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")

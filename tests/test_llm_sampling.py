@@ -89,4 +89,4 @@ def test_what_looked_like_a_stop_is_shown_after_all(chat_model: ChatModel) -> No
 )
 def test_wrong_settings_are_named(name: str, number: float) -> None:
     with pytest.raises(ValueflowError, match=f"{name} is {number}"):
-        replace(Sampling(), **{name: number})
+        replace(Sampling(), **{name: number})  # type: ignore[arg-type]
