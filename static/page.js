@@ -7,12 +7,13 @@
 		asked: () => new URLSearchParams(location.search).get("c") || "",
 
 		// The address follows the open conversation, so that a reload and "back" return to it.
-		address: (id) => {
+		address: (id, replace = false) => {
+			if (replace) document.body.classList.add("vf-loaded");
 			const url = new URL(location.href);
 			if ((url.searchParams.get("c") || "") === (id || "")) return;
 			if (id) url.searchParams.set("c", id);
 			else url.searchParams.delete("c");
-			history.pushState(null, "", url);
+			history[replace ? "replaceState" : "pushState"](null, "", url);
 		},
 
 		// A file made here from text: no copy of a conversation is left in a temporary folder.

@@ -107,7 +107,14 @@ def test_a_chip_says_what_was_asked_and_measured():
 
 
 def test_numbers_wear_a_sign():
-    assert [signed(n) for n in (8, -4.0, 0, -0.04, 2.55, 10)] == ["+8", "−4", "0", "0", "+2.5", "+10"]
+    assert [signed(n) for n in (8, -4.0, 0, -0.04, 2.55, 10)] == [
+        "+8",
+        "−4",
+        "0",
+        "0",
+        "+2.5",
+        "+10",
+    ]
 
 
 def test_agreement_is_judged_by_distance_and_by_error():

@@ -9,15 +9,17 @@ import gradio as gr
 
 from chat_app.chat.conversations import open_conversation
 from chat_app.chat.scoring import pending_scores, score_message
-from chat_app.chat.send import Delta, Finished, Started, send
+from chat_app.chat.send import Delta, Started, send
 from chat_app.ui.chat_panel import reply_message, rows, user_message, waiting_message
-from chat_app.ui.chips import chips_html
 from chat_app.ui.examples import EXAMPLES
 from chat_app.ui.guard import Tab, guarded, tell
+from chat_app.ui.loading import ticking
 from chat_app.ui.page import Page
 from chat_app.ui.profile_panel import read_profile
 from chat_app.values.profile import Profile
 
+# How often an idle wait looks around: for what is loading, for another tab's reply.
+_TICK_S = 0.4
 # Often enough to read along; each update costs the browser a rendering of the reply.
 _UPDATE_S = 0.05
 
@@ -77,40 +79,42 @@ def _turn(
     text = text.strip()
     if not text:
         return
-    database = page.studio.database
+    database, view = page.studio.database, tab.view
     before = rows(open_conversation(database, conversation_id)) if conversation_id else []
     before.append(user_message(text))
-    view, tab.cancel = tab.view, threading.Event()
-    what = "Thinking" if page.studio.ready else "Loading the model; the first reply takes longer"
+    cancel = tab.cancel = threading.Event()
+    said, shown_at, stored, asked = "", 0.0, conversation_id, False
     yield {
         page.box: gr.Textbox(value="", submit_btn=False, stop_btn="Stop"),
-        page.chat: [*before, waiting_message(what)],
+        page.chat: [*before, waiting_message(page.loading.words())],
     }
-    said, shown_at, stored = "", 0.0, conversation_id
+    turn = send(page.studio, text, profile, conversation_id=conversation_id or None, cancel=cancel)
     try:
-        turn = send(
-            page.studio,
-            text,
-            profile,
-            conversation_id=conversation_id or None,
-            cancel=tab.cancel,
-        )
-        for event in turn:
-            match event:
-                case Started():
-                    stored = event.conversation_id
-                case Delta():
-                    said += event.text
-                    if tab.view == view and time.monotonic() - shown_at >= _UPDATE_S:
-                        shown_at = time.monotonic()
-                        yield {page.chat: [*before, reply_message(said, "")]}
-                case Finished():
-                    pass
+        for event in ticking(turn, _TICK_S):
+            if isinstance(event, Started):
+                stored, asked = event.conversation_id, True
+                news = page.show_header(stored, open_conversation(database, stored).title)
+            elif isinstance(event, Delta):
+                said += event.text
+                if time.monotonic() - shown_at < _UPDATE_S:
+                    continue
+                shown_at = time.monotonic()
+                news = {page.chat: [*before, reply_message(said, "")]}
+            elif event is None and not said:
+                news = {page.chat: [*before, waiting_message(page.loading.words())]}
+            else:
+                continue
+            if tab.view == view:
+                yield news
     except Exception as error:
         tell(error)
     finally:
+        cancel.set()  # of no effect on a turn that has ended; ends one whose page has gone
         tab.cancel = None
-    yield _settled(page, stored, shown=tab.view == view)
+    settled = _settled(page, stored, shown=tab.view == view)
+    if not asked:  # nothing is stored: the words go back to where they were written
+        settled[page.box] = gr.Textbox(value=text, submit_btn="Send", stop_btn=False)
+    yield settled
 
 
 def _settled(page: Page, conversation_id: str, *, shown: bool) -> dict[Any, Any]:
@@ -125,12 +129,23 @@ def _settled(page: Page, conversation_id: str, *, shown: bool) -> dict[Any, Any]
 
 
 def _scores(page: Page, tab: Tab, conversation_id: str) -> Iterator[dict[Any, Any]]:
-    """Measure what is not measured yet in the open conversation; its chips fill in one by one."""
+    """Measure what is not measured yet in the open conversation; its chips fill in one by one.
+
+    A reply that another tab has asked for is shown as it grows there, and measured there.
+    """
     if not conversation_id:
         return
     view = tab.view
+    database = page.studio.database
+    while tab.view == view and not tab.cancel:
+        stored = open_conversation(database, conversation_id)
+        if not any(message.status == "writing" for message in stored.messages):
+            break
+        yield {page.chat: rows(stored)}
+        time.sleep(_TICK_S)
     for message_id in pending_scores(page.studio, conversation_id):
         score_message(page.studio, message_id)
         if tab.view != view:
             return
-        yield {page.chat: rows(open_conversation(page.studio.database, conversation_id))}
+        if not tab.cancel:
+            yield {page.chat: rows(open_conversation(database, conversation_id))}

@@ -74,14 +74,19 @@ def rows(view: ConversationView) -> list[dict[str, Any]]:
 
 
 def _reply(message: MessageView) -> dict[str, Any]:
-    notes = {
-        "stopped": ["Stopped before the end."],
-        "failed": ["The reply failed; ask again to get another."],
-    }.get(message.status, [])
+    notes = list(message.notes)
+    if message.status == "stopped":
+        notes.append("Stopped before the end.")
+    elif message.status == "failed":
+        notes.append(message.error or "The reply failed; ask again to get another.")
+    elif message.finish == "length":
+        notes.append("Cut off at the longest length a reply may have.")
     return reply_message(message.text, chips_html(_chips(message), notes))
 
 
 def _chips(message: MessageView) -> Iterable[Chip]:
+    if not message.text:
+        return
     scores = {score.value: score for score in message.scores}
     for value, target in message.profile.targets.items():
         score = scores.get(value)

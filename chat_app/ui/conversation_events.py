@@ -10,13 +10,11 @@ from chat_app.chat.conversations import (
     open_conversation,
     rename_conversation,
 )
-from chat_app.chat.export import export_conversation
+from chat_app.chat.export import MEDIA_TYPES, export_conversation
 from chat_app.errors import ValueflowError
 from chat_app.ui.guard import Tab, guarded, tell
 from chat_app.ui.page import Page
 from chat_app.ui.text import escape
-
-_TYPES = {"json": "application/json", "md": "text/markdown", "csv": "text/csv"}
 
 
 def wire(blocks: gr.Blocks, page: Page) -> list[Any]:
@@ -60,6 +58,8 @@ def _wire_open(blocks: gr.Blocks, page: Page) -> list[Any]:
     panel.new.click(guarded(new), page.tab, page.shown, show_progress="hidden")
     panel.new.click(None, js="() => valueflow.close('left')")
     page.open_id.change(None, page.open_id, None, js="(id) => valueflow.address(id)")
+    # Where the address named no conversation that is kept, the open one stays none.
+    loaded.then(None, page.open_id, None, js="(id) => valueflow.address(id, true)")
     panel.theme.click(None, js="() => valueflow.theme()")
     return [loaded, chosen]
 
@@ -119,4 +119,4 @@ def _file(page: Page, conversation_id: str, form: str) -> str:
     """What the browser makes a file of: its name, media type and text, as JSON."""
     text = export_conversation(page.studio.database, conversation_id, form)
     name = f"valueflow-{conversation_id}.{form}"
-    return json.dumps({"name": name, "type": _TYPES[form], "text": text})
+    return json.dumps({"name": name, "type": MEDIA_TYPES[form], "text": text})

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chat_app.chat.presets import PRESETS
 from chat_app.ui.chips import signed
 from chat_app.values.profile import Profile
 from chat_app.values.taxonomy import get_value
@@ -24,29 +25,10 @@ class Example:
         return f"{self.question}\n{self.profile.name}: {wishes}"
 
 
+_PROFILES = {profile.name: profile for profile in PRESETS}
+
 EXAMPLES = (
-    Example(
-        "Should I lend my brother money?",
-        Profile(
-            name="Caring friend",
-            description="Thinks of the people around you first.",
-            targets={"svt/benevolence": 8.0, "mft/care-harm": 5.0},
-        ),
-    ),
-    Example(
-        "Should I quit my job to travel for a year?",
-        Profile(
-            name="Adventurer",
-            description="Takes the leap and lets safety wait.",
-            targets={"svt/stimulation": 8.0, "svt/security": -5.0},
-        ),
-    ),
-    Example(
-        "Should I tell my boss about a colleague's mistake?",
-        Profile(
-            name="By the book",
-            description="Keeps to rules, rank and promises.",
-            targets={"svt/conformity": 7.0, "duty/fidelity": 6.0},
-        ),
-    ),
+    Example("Should I lend my brother money?", _PROFILES["Caring friend"]),
+    Example("Should I quit my job to travel?", _PROFILES["Adventurer"]),
+    Example("Should I report my colleague?", _PROFILES["By the book"]),
 )

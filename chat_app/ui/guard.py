@@ -22,11 +22,10 @@ class Tab:
     """One browser tab, for what cannot wait for the database: its running reply and its view.
 
     ``view`` grows whenever another conversation is shown, so that a reply or a score of the
-    one before, still under way, is kept off the screen. ``scored`` grows with each score.
+    one before, still under way, is kept off the screen.
     """
 
     view: int = 0
-    scored: int = 0
     cancel: threading.Event | None = None
 
     def turn_page(self) -> None:
@@ -37,10 +36,10 @@ class Tab:
 def tell(error: Exception) -> None:
     """Show ``error`` on the page: its one sentence if it is ours, else that there was one."""
     if isinstance(error, ValueflowError):
-        gr.Warning(escape(str(error)), title="That did not work")
+        gr.Warning(escape(str(error)))
     else:
         _log.error("A handler of the page failed", exc_info=error)
-        gr.Warning(_SURPRISE, title="That did not work")
+        gr.Warning(_SURPRISE)
 
 
 def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:

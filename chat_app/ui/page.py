@@ -14,6 +14,7 @@ from chat_app.chat.studio import Studio
 from chat_app.ui.chat_panel import build_chatbot, rows
 from chat_app.ui.conversations import UNTITLED, ConversationPanel, build_conversation_panel
 from chat_app.ui.guard import Tab
+from chat_app.ui.loading import Loading
 from chat_app.ui.profile_panel import UNSTEERED, ProfilePanel, build_profile_panel
 from chat_app.ui.text import escape
 
@@ -23,6 +24,7 @@ class Page:
     """The components that events read and change."""
 
     studio: Studio
+    loading: Loading
     tab: gr.State
     open_id: gr.Textbox
     file: gr.Textbox
@@ -116,6 +118,7 @@ def _lay_out(studio: Studio) -> Page:
         profile = build_profile_panel()
     return Page(
         studio=studio,
+        loading=Loading(studio),
         tab=tab,
         open_id=open_id,
         file=file,

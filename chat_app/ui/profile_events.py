@@ -4,6 +4,8 @@ from typing import Any
 
 import gradio as gr
 
+from chat_app.chat.conversations import set_profile
+from chat_app.chat.presets import PRESETS
 from chat_app.chat.profiles import (
     delete_profile,
     duplicate_profile,
@@ -32,6 +34,10 @@ def _wire_targets(page: Page) -> None:
     def summarise(*targets: float) -> dict[Any, Any]:
         return panel.summarise(dict(zip(STEERED, targets, strict=True)))
 
+    def remember(conversation_id: str, *fields: Any) -> None:
+        if conversation_id:
+            set_profile(page.studio.database, conversation_id, read_profile(*fields))
+
     def clear() -> dict[Any, Any]:
         return {**dict.fromkeys(panel.sliders, 0), **panel.summarise({})}
 
@@ -44,6 +50,13 @@ def _wire_targets(page: Page) -> None:
         trigger_mode="always_last",
         show_progress="hidden",
         queue=False,
+    )
+    gr.on(
+        [*(slider.change for slider in panel.sliders), panel.method.input, panel.name.blur],
+        guarded(remember),
+        [page.open_id, *panel.inputs],
+        None,
+        trigger_mode="always_last",
     )
     panel.clear.click(
         clear, None, [*panel.sliders, panel.summary, *panel.tabs.values()], show_progress="hidden"
@@ -58,7 +71,7 @@ def _wire_saved(blocks: gr.Blocks, page: Page) -> None:
         if profile.name == NAMELESS:
             raise ValueflowError("The profile has no name yet: write one above the Save button.")
         save_profile(database, profile)
-        gr.Info(f"Saved “{escape(profile.name)}”.", duration=3, title="Profile")
+        gr.Info(f"Saved “{escape(profile.name)}”.", duration=3)
         return {panel.saved: _choices(page, profile.name), panel.name: profile.name}
 
     def load(name: str | None) -> dict[Any, Any]:
@@ -69,9 +82,7 @@ def _wire_saved(blocks: gr.Blocks, page: Page) -> None:
         return {panel.saved: _choices(page, copy.name), **panel.show(copy)}
 
     blocks.load(lambda: _choices(page, None), None, panel.saved, show_progress="hidden")
-    panel.save.click(
-        guarded(save), panel.inputs, [panel.saved, panel.name], show_progress="hidden"
-    )
+    panel.save.click(guarded(save), panel.inputs, [panel.saved, panel.name], show_progress="hidden")
     panel.saved.input(guarded(load), panel.saved, panel.shown, show_progress="hidden")
     panel.duplicate.click(
         guarded(duplicate), panel.name, [panel.saved, *panel.shown], show_progress="hidden"
@@ -83,7 +94,9 @@ def _wire_delete(page: Page) -> None:
 
     def ask(name: str) -> dict[Any, Any]:
         load_profile(database, name.strip())
-        question = f"Delete the profile “{escape(name.strip())}”? Conversations keep their own copy."
+        question = (
+            f"Delete the profile “{escape(name.strip())}”? Conversations keep their own copy."
+        )
         return {
             panel.question: f'<p class="vf-question">{question}</p>',
             panel.confirm: gr.Column(visible=True),
@@ -99,11 +112,16 @@ def _wire_delete(page: Page) -> None:
 
     panel.delete.click(guarded(ask), panel.name, [panel.question, panel.confirm])
     panel.really.click(
-        guarded(delete), panel.name, [panel.saved, panel.name, panel.confirm], show_progress="hidden"
+        guarded(delete),
+        panel.name,
+        [panel.saved, panel.name, panel.confirm],
+        show_progress="hidden",
     )
     panel.keep.click(lambda: gr.Column(visible=False), None, panel.confirm, queue=False)
 
 
 def _choices(page: Page, chosen: str | None) -> gr.Dropdown:
-    names = [each.name for each in list_profiles(page.studio.database)]
-    return gr.Dropdown(choices=names, value=chosen, visible=bool(names))
+    """The saved profiles, then those that come with the program."""
+    saved = [each.name for each in list_profiles(page.studio.database)]
+    given = [each.name for each in PRESETS if each.name not in saved]
+    return gr.Dropdown(choices=[*saved, *given], value=chosen)

@@ -83,14 +83,13 @@ class ProfilePanel:
 
 def build_profile_panel() -> ProfilePanel:
     """Lay the panel out in the current context."""
-    gr.HTML('<h2 class="vf-heading">Profile</h2>', js_on_load=None)
+    gr.HTML('<h2 class="vf-heading">Profile</h2>', elem_id="vf-profile-heading", js_on_load=None)
     saved = gr.Dropdown(
         [],
         value=None,
-        label="Load a saved profile",
+        label="Load a profile",
         elem_id="vf-saved",
         interactive=True,
-        visible=False,
     )
     name = gr.Textbox(
         label="Name",

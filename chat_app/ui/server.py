@@ -1,5 +1,6 @@
 """Serving the page: the port, the security policy, and nothing from anywhere else."""
 
+import os
 import re
 import socket
 import threading
@@ -7,7 +8,6 @@ import webbrowser
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import gradio as gr
 from starlette.middleware import Middleware
 
 from chat_app.chat.studio import Studio
@@ -91,7 +91,8 @@ def check_port(host: str, port: int) -> None:
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if os.name != "nt":  # there the option would let two programs share the port
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
         raise ValueflowError(
