@@ -117,6 +117,7 @@ class Score(Base):
     intensity: Mapped[float]
     stderr: Mapped[float]
     beta: Mapped[float | None]
+    dispersion: Mapped[float | None]
     ranker: Mapped[str] = mapped_column(Text)
     vidb_version: Mapped[str] = mapped_column(Text)
     windows: Mapped[list[Any]] = mapped_column(JSON)

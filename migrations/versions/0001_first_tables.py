@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("intensity", sa.Float, nullable=False),
         sa.Column("stderr", sa.Float, nullable=False),
         sa.Column("beta", sa.Float),
+        sa.Column("dispersion", sa.Float),
         sa.Column("ranker", sa.Text, nullable=False),
         sa.Column("vidb_version", sa.Text, nullable=False),
         sa.Column("windows", sa.JSON, nullable=False),

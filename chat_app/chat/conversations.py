@@ -1,0 +1,200 @@
+"""Conversations as the doors show them: the list, one branch with its scores, and changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chat_app.db.conversations import (
+    all_conversations,
+    branch,
+    get_conversation,
+    get_message,
+    newest_leaf,
+    scores_of,
+    tree,
+)
+from chat_app.db.database import Database
+from chat_app.db.tables import Conversation, Message, Score, now
+from chat_app.errors import ValueflowError
+from chat_app.values.profile import Profile
+
+UNSTEERED = Profile("Unsteered", {})
+_LONGEST_TITLE = 200
+_TITLE_FROM_TEXT = 60
+
+
+@dataclass(frozen=True)
+class ScoreView:
+    """A measured intensity beside the intensity that was asked for (None: none was)."""
+
+    value: str
+    target: float | None
+    intensity: float
+    stderr: float
+    ranker: str
+    vidb_version: str
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """A message as it is shown. ``siblings``: the ids of all versions of it, its own among them."""
+
+    id: str
+    parent_id: str | None
+    role: str
+    text: str
+    status: str
+    created: datetime
+    profile: Profile
+    scores: tuple[ScoreView, ...]
+    siblings: tuple[str, ...]
+    notes: tuple[str, ...]
+    error: str | None
+    finish: str | None
+    model: str | None
+    seed: int | None
+    vector_hash: str | None
+
+
+@dataclass(frozen=True)
+class ConversationSummary:
+    """A line of the list; ``messages`` counts all branches."""
+
+    id: str
+    title: str
+    created: datetime
+    updated: datetime
+    messages: int
+
+
+@dataclass(frozen=True)
+class ConversationView:
+    """An open conversation: the messages of the branch that is shown, from the first on."""
+
+    id: str
+    title: str
+    created: datetime
+    updated: datetime
+    profile: Profile
+    messages: tuple[MessageView, ...]
+
+
+def list_conversations(database: Database) -> list[ConversationSummary]:
+    """Every conversation, the one that changed last first."""
+    with database.read() as session:
+        return [
+            ConversationSummary(c.id, c.title, c.created, c.updated, count)
+            for c, count in all_conversations(session)
+        ]
+
+
+def open_conversation(database: Database, id: str) -> ConversationView:
+    """Raises DatabaseError where there is none."""
+    with database.read() as session:
+        conversation = get_conversation(session, id)
+        messages = tree(session, id)
+        shown = branch(messages, conversation.leaf_id)
+        scores = scores_of(session, [m.id for m in shown])
+    return ConversationView(
+        id=conversation.id,
+        title=conversation.title,
+        created=conversation.created,
+        updated=conversation.updated,
+        profile=stored_profile(conversation),
+        messages=tuple(_view(m, scores[m.id], messages) for m in shown),
+    )
+
+
+def rename_conversation(database: Database, id: str, title: str) -> None:
+    """Raises ValueflowError for a title without letters, or one that is too long."""
+    title = " ".join(storable(title).split())
+    if not title:
+        raise ValueflowError("The title is empty: give the conversation a name.")
+    if len(title) > _LONGEST_TITLE:
+        raise ValueflowError(
+            f"The title has {len(title)} characters: {_LONGEST_TITLE} are the most."
+        )
+    with database.write() as session:
+        get_conversation(session, id).title = title
+
+
+def delete_conversation(database: Database, id: str) -> None:
+    """Forget a conversation with all its branches and scores. A reply under way is given up."""
+    with database.write() as session:
+        session.delete(get_conversation(session, id))
+
+
+def set_profile(database: Database, id: str, profile: Profile) -> None:
+    """Make ``profile`` the one that the conversation shows when it is opened."""
+    with database.write() as session:
+        get_conversation(session, id).profile = profile.to_json()
+
+
+def show_branch(database: Database, message_id: str) -> str:
+    """Show the branch that goes through a message, to its newest end; the conversation's id."""
+    with database.write() as session:
+        message = get_message(session, message_id)
+        conversation = get_conversation(session, message.conversation_id)
+        conversation.leaf_id = newest_leaf(tree(session, conversation.id), message.id)
+        conversation.updated = now()
+        return conversation.id
+
+
+def title_from(text: str) -> str:
+    """A conversation's first title: the beginning of what was said first, cut between words.
+
+    >>> title_from("Should I lend my brother   money?")
+    'Should I lend my brother money?'
+    """
+    line = " ".join(text.split())
+    if len(line) <= _TITLE_FROM_TEXT:
+        return line
+    cut = line[:_TITLE_FROM_TEXT]
+    words = cut.rpartition(" ")[0] if line[_TITLE_FROM_TEXT] != " " else cut
+    return (words or cut).rstrip(" ,.;:") + "…"
+
+
+def storable(text: str) -> str:
+    """``text`` without what a database or a UTF-8 file cannot hold: NUL and half characters."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def stored_profile(row: Conversation | Message) -> Profile:
+    """The profile that ``row`` was written with; unsteered where it has none."""
+    return Profile.from_json(row.profile) if row.profile else UNSTEERED
+
+
+def latest_scores(rows: Sequence[Score], targets: Mapping[str, float]) -> tuple[ScoreView, ...]:
+    """One score a value, the last that was measured: the targets in their order, then others.
+
+    ``rows``: the last measured first.
+    """
+    latest = {row.value: row for row in reversed(rows)}
+    order = [value for value in targets if value in latest]
+    order += sorted(latest.keys() - targets.keys())
+    return tuple(score_view(latest[value]) for value in order)
+
+
+def score_view(row: Score) -> ScoreView:
+    return ScoreView(row.value, row.target, row.intensity, row.stderr, row.ranker, row.vidb_version)
+
+
+def _view(message: Message, scores: Sequence[Score], messages: Sequence[Message]) -> MessageView:
+    profile = stored_profile(message)
+    return MessageView(
+        id=message.id,
+        parent_id=message.parent_id,
+        role=message.role,
+        text=message.text,
+        status=message.status,
+        created=message.created,
+        profile=profile,
+        scores=latest_scores(scores, profile.targets),
+        siblings=tuple(m.id for m in messages if m.parent_id == message.parent_id),
+        notes=tuple((message.steering or {}).get("notes", ())),
+        error=message.error,
+        finish=message.finish,
+        model=message.model_name,
+        seed=message.seed,
+        vector_hash=message.vector_hash,
+    )

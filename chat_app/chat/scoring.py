@@ -1,0 +1,85 @@
+"""Scores of stored replies: measured after the reply, stored once, the same when done again."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from chat_app.chat.conversations import ScoreView, score_view, stored_profile
+from chat_app.db.conversations import branch, get_conversation, get_message, scores_of, tree
+from chat_app.db.tables import Message, Score
+from chat_app.errors import ValueflowError
+
+if TYPE_CHECKING:
+    from chat_app.chat.studio import Studio
+
+
+def score_message(
+    studio: "Studio", message_id: str, values: Sequence[str] | None = None
+) -> list[ScoreView]:
+    """The intensities of a stored message for ``values`` (default: those its profile targets).
+
+    A value that was measured by the same ranker and VIDB already is not measured again. Raises
+    ValueflowError for a message that is not there, not written to its end, or empty.
+    """
+    with studio.database.read() as session:
+        message = get_message(session, message_id)
+    _check(message)
+    targets = stored_profile(message).targets
+    wanted = list(dict.fromkeys(targets if values is None else values))
+    if not wanted:
+        return []
+    with studio.measuring:
+        ranker = studio.evaluator.ranker
+        by = (f"{ranker.name} {ranker.version}", studio.vidb.version)
+        with studio.database.read() as session:
+            stored = _measured(session, message_id, by)
+        missing = [value for value in wanted if value not in stored]
+        if missing:
+            found = studio.evaluator.score(message.text, missing)
+            with studio.database.write() as session:
+                get_message(session, message_id)  # it may have been deleted meanwhile
+                stored |= _measured(session, message_id, by)
+                for value in missing:
+                    if value not in stored:
+                        row = Score(
+                            message_id=message_id,
+                            target=targets.get(value),
+                            **{**asdict(found[value]), "windows": list(found[value].windows)},
+                        )
+                        session.add(row)
+                        stored[value] = row
+    return [score_view(stored[value]) for value in wanted]
+
+
+def pending_scores(studio: "Studio", conversation_id: str) -> list[str]:
+    """The replies on the shown branch with a target that was never measured, first to last."""
+    with studio.database.read() as session:
+        conversation = get_conversation(session, conversation_id)
+        shown = branch(tree(session, conversation_id), conversation.leaf_id)
+        scores = scores_of(session, [m.id for m in shown])
+    return [
+        message.id
+        for message in shown
+        if message.role == "assistant" and message.status != "writing" and message.text.strip()
+        if set(stored_profile(message).targets) - {row.value for row in scores[message.id]}
+    ]
+
+
+def _measured(session: Session, message_id: str, by: tuple[str, str]) -> dict[str, Score]:
+    ranker, vidb = by
+    rows = session.scalars(
+        sa.select(Score).where(
+            Score.message_id == message_id, Score.ranker == ranker, Score.vidb_version == vidb
+        )
+    )
+    return {row.value: row for row in rows}
+
+
+def _check(message: Message) -> None:
+    if message.status == "writing":
+        raise ValueflowError("This reply is still being written: it can be scored afterwards.")
+    if not message.text.strip():
+        raise ValueflowError("This message is empty, so there is nothing to score.")

@@ -1,0 +1,166 @@
+"""The studio: the parts that every door works with, each loaded when it is first needed.
+
+torch and llama.cpp are imported only by the parts that need them, so that a list of
+conversations costs neither.
+"""
+
+import threading
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from chat_app.settings import Settings
+
+if TYPE_CHECKING:
+    from chat_app.db.database import Database
+    from chat_app.evaluation.evaluator import Evaluator
+    from chat_app.hives.encoder import Encoder
+    from chat_app.hives.space import Space
+    from chat_app.llm.engine import Engine, VectorBuffer
+    from chat_app.llm.model import ChatModel
+    from chat_app.steering.bank import Bank
+    from chat_app.steering.compose import Composition
+    from chat_app.steering.control_vector import ControlVector
+    from chat_app.values.profile import Profile
+    from chat_app.vidb.loading import Vidb
+
+T = TypeVar("T")
+Progress = Callable[[str, int, int], None]
+
+
+class _Part(Generic[T]):
+    """A cached property that is made once, however many threads ask for it at the same time.
+
+    Each part has its own lock, so that one may be had while another is being made. A part takes
+    only the locks of parts below it in the class, hence no two threads wait for each other.
+    """
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        update_wrapper(self, make)  # type: ignore[arg-type]
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, studio: None, owner: type) -> "_Part[T]": ...
+    @overload
+    def __get__(self, studio: object, owner: type) -> T: ...
+    def __get__(self, studio: object | None, owner: type) -> "_Part[T] | T":
+        if studio is None:
+            return self
+        parts, locks = studio.__dict__["_parts"], studio.__dict__["_locks"]
+        if self._name not in parts:
+            with locks.setdefault(self._name, threading.Lock()):
+                if self._name not in parts:
+                    parts[self._name] = self._make(studio)
+        made: T = parts[self._name]
+        return made
+
+
+class Studio:
+    """Everything one chat needs, for the settings it was made with. Threads may share it.
+
+    ``progress(what, done, of)`` is told of long work: reading the anchors for a new model.
+    """
+
+    def __init__(self, settings: Settings, *, progress: Progress | None = None) -> None:
+        self.settings = settings
+        self.progress = progress
+        self.measuring = threading.Lock()  # one score at a time: the processor is shared
+        # Control vectors of earlier replies by the hash they are stored under (see chat.turns).
+        self.past_vectors: dict[str, VectorBuffer] = {}
+        self._parts: dict[str, Any] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    @_Part
+    def directions(self) -> "dict[str, ControlVector]":
+        """A direction for each steered value that the VIDB has texts for."""
+        from chat_app.steering.directions import directions
+        from chat_app.values.taxonomy import STEERED
+
+        values = [value for value in STEERED if value in self.space.axes]
+        return directions(self.bank, self.space, values)
+
+    @_Part
+    def bank(self) -> "Bank":
+        """The model's hidden states on the anchors: made once for a model, then kept on disk."""
+        from chat_app.steering.bank import build_bank
+
+        return build_bank(self.model, self.vidb, self.settings.cache_dir, self._reading)
+
+    def _reading(self, done: int, of: int) -> None:
+        if self.progress:
+            self.progress("Reading the anchor texts with the chat model", done, of)
+
+    @_Part
+    def evaluator(self) -> "Evaluator":
+        from chat_app.evaluation.evaluator import Evaluator
+        from chat_app.evaluation.rankers import HivesRanker
+
+        return Evaluator(self.vidb, HivesRanker(self.space))
+
+    @_Part
+    def space(self) -> "Space":
+        from chat_app.hives.space import build_space
+
+        return build_space(self.encoder, self.vidb, self.settings.cache_dir)
+
+    @_Part
+    def encoder(self) -> "Encoder":
+        from chat_app.hives.encoder import load_encoder
+
+        return load_encoder(self.settings.hives)
+
+    @_Part
+    def engine(self) -> "Engine":
+        from chat_app.llm.engine import Engine
+
+        return Engine(self.model, n_ctx=self.settings.n_ctx, n_threads=self.settings.n_threads)
+
+    @_Part
+    def model(self) -> "ChatModel":
+        from chat_app.llm.hub import resolve_model
+        from chat_app.llm.model import ChatModel
+
+        return ChatModel.load(
+            resolve_model(self.settings.model),
+            n_gpu_layers=self.settings.n_gpu_layers,
+            cache_dir=self.settings.cache_dir,
+        )
+
+    @_Part
+    def vidb(self) -> "Vidb":
+        from chat_app.vidb.loading import load_vidb
+
+        return load_vidb(self.settings.vidb)
+
+    @_Part
+    def database(self) -> "Database":
+        """The database, up to date; replies that a crash left unfinished are marked stopped."""
+        from chat_app.chat.rows import recover
+        from chat_app.db.database import open_database
+
+        database = open_database(self.settings.database())
+        recover(database)
+        return database
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next reply can begin at once: nothing is left to load."""
+        return "engine" in self._parts
+
+    def compose(self, profile: "Profile") -> "Composition":
+        """What ``profile`` comes to for the model; directions are made only where needed."""
+        from chat_app.steering.compose import compose
+
+        info = self.model.info
+        steered = profile.method == "vector" and any(profile.targets.values()) and info.steerable
+        return compose(profile, self.directions if steered else {}, info)
+
+    def close(self) -> None:
+        """Give the memory back; the parts that were loaded cannot be used any more."""
+        for name in ("engine", "model", "database"):
+            part = self._parts.pop(name, None)
+            if part is not None:
+                part.close()

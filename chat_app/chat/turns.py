@@ -1,0 +1,84 @@
+"""A stored branch as the turns that the engine reads, each reply under the vector it had.
+
+The engine keeps in its cache what it has read, by token and vector. With the stored tokens and
+the very same vectors, a conversation that is opened again continues as if it had never closed.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chat_app.chat.conversations import stored_profile
+from chat_app.db.tables import Message
+from chat_app.errors import ValueflowError
+from chat_app.llm.engine import Turn, VectorBuffer
+
+if TYPE_CHECKING:
+    from chat_app.chat.studio import Studio
+    from chat_app.steering.control_vector import ControlVector
+
+logger = logging.getLogger(__name__)
+
+
+def turns_of(studio: "Studio", messages: Sequence[Message], system: str | None) -> list[Turn]:
+    """The turns of a branch that ends with a question, after the system prompt ``system``.
+
+    ``system`` belongs to the reply that comes, not to the conversation. A reply of which nothing
+    was written is left out, and the two questions around it are read as one.
+    """
+    turns = [Turn("system", system)] if system else []
+    for message in messages:
+        if message.role == "assistant":
+            if message.text:
+                turns.append(_reply(studio, message))
+        elif message.role == "user" and turns and turns[-1].role == "user":
+            turns[-1] = replace(turns[-1], text=f"{turns[-1].text}\n\n{message.text}")
+        elif message.role == "user":
+            turns.append(Turn("user", message.text))
+    return turns
+
+
+def _reply(studio: "Studio", message: Message) -> Turn:
+    if message.model_sha256 != studio.model.info.sha256:
+        # Tokens and vectors mean something to their own model only; words to every model.
+        return Turn("assistant", message.text)
+    tokens = None if message.tokens is None else tuple(message.tokens)
+    return Turn("assistant", message.text, tokens, past_vector(studio, message))
+
+
+def past_vector(studio: "Studio", message: Message) -> VectorBuffer | None:
+    """The vector that a reply of the studio's model was written under, made again.
+
+    From the profile by today's rules, where that gives the stored hash; else from the stored
+    coefficients. With other anchors or another encoder it comes out a little different, and the
+    reply is read under what comes nearest.
+    """
+    if not message.vector_hash:
+        return None
+    known = studio.past_vectors.get(message.vector_hash)
+    if known is None:
+        try:
+            vector = _composed_again(studio, message)
+        except ValueflowError as error:
+            logger.warning("The vector %s cannot be made again: %s", message.vector_hash, error)
+            return None
+        known = studio.past_vectors[message.vector_hash] = vector.buffer()
+    return known
+
+
+def _composed_again(studio: "Studio", message: Message) -> "ControlVector":
+    vector = studio.compose(stored_profile(message)).vector
+    if vector is not None and vector.hash == message.vector_hash:
+        return vector
+    steering = message.steering or {}
+    coefficients: dict[str, float] = steering.get("coefficients") or {}
+    parts = [c * studio.directions[v] for v, c in coefficients.items() if v in studio.directions]
+    if not parts:
+        raise ValueflowError("no direction is left of those that it was made from.")
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    if total.hash != message.vector_hash:
+        logger.warning("Reply %s is read under a vector that is not quite its own.", message.id)
+    return total

@@ -1,0 +1,57 @@
+"""How exports for people put turns, profiles and scores into words."""
+
+from chat_app.chat.conversations import MessageView, ScoreView
+from chat_app.values.profile import Profile
+from chat_app.values.taxonomy import UnknownValue, get_value
+
+SPEAKERS = {"user": "You", "assistant": "Reply", "system": "System"}
+
+
+def signed(number: float) -> str:
+    """An intensity with its sign, a true minus, and one decimal at most.
+
+    >>> signed(6), signed(-3.14159), signed(-0.01)
+    ('+6', '−3.1', '0')
+    """
+    rounded = round(number, 1) + 0.0
+    return f"{rounded:+g}".replace("-", "−") if rounded else "0"
+
+
+def label(value: str) -> str:
+    try:
+        return get_value(value).label
+    except UnknownValue:  # an imported conversation of a later version
+        return value
+
+
+def profile_line(profile: Profile) -> str:
+    """'Caring friend (vector): Benevolence +8, Power −4'."""
+    wishes = ", ".join(f"{label(v)} {signed(t)}" for v, t in profile.targets.items())
+    return f"{profile.name} ({profile.method}): {wishes}" if wishes else profile.name
+
+
+def targeted(message: MessageView) -> list[tuple[str, float | None, ScoreView | None]]:
+    """(value, target, score) of a reply: its targets, then what else was measured."""
+    scores = {score.value: score for score in message.scores}
+    targets = message.profile.targets if message.role == "assistant" else {}
+    values = [*targets, *(value for value in scores if value not in targets)]
+    return [(value, targets.get(value), scores.get(value)) for value in values]
+
+
+def score_line(value: str, target: float | None, score: ScoreView | None) -> str:
+    """'Benevolence +6 → +5.1 ± 0.8': asked for, measured, standard error."""
+    asked = "" if target is None else f" {signed(target)}"
+    if score is None:
+        return f"{label(value)}{asked} → not measured"
+    measured = f"{score.intensity:+.1f}".replace("-", "−")
+    return f"{label(value)}{asked} → {measured} ± {score.stderr:.1f}"
+
+
+def status_line(message: MessageView) -> str:
+    """What a reader must know of a reply that did not come to its end."""
+    if message.status == "failed":
+        return f"The reply failed. {message.error or ''}".strip()
+    words = {"stopped": "Stopped before the end.", "writing": "Still being written."}
+    if message.status == "finished" and message.finish == "length":
+        return "Cut off at the longest length."
+    return words.get(message.status, "")
