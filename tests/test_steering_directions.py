@@ -147,8 +147,9 @@ def test_wrong_calls() -> None:
     with pytest.raises(ValueflowError, match="one layer"):
         candidate_layers(1)
     flat = Bank("sha", "llama", bank.vidb_version, np.ones_like(bank.states), bank.norms)
-    with pytest.raises(ValueflowError, match="no direction for"):
-        directions(flat, space, VALUES, method="mean_diff", layers=[3])
+    for method in ("hives", "mean_diff"):
+        with pytest.raises(ValueflowError, match="no direction for"):
+            directions(flat, space, VALUES, method=method, layers=[3])
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from chat_app.steering.prompts import intensity_prompt
 from chat_app.values.profile import Profile
 
 # The coefficient of intensity 10, in typical hidden-state norms.
-DEFAULT_SCALE = 1.0
+DEFAULT_SCALE = 0.5
 # The longest sum of a profile's directions, in lengths of one value's direction at intensity 10.
 # Past it the model's text breaks up.
 LONGEST = 1.5
