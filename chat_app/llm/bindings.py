@@ -6,7 +6,6 @@ terminal; its latest lines are kept so that an error can say what llama.cpp had 
 
 import ctypes
 import logging
-import threading
 from collections import deque
 from functools import cache
 from pathlib import Path
@@ -18,7 +17,6 @@ from llama_cpp._ctypes_extensions import load_shared_library
 logger = logging.getLogger("valueflow.llama")
 
 _recent: deque[str] = deque(maxlen=40)
-_load_lock = threading.Lock()
 
 
 def _log(level: int, text: bytes | None, _user_data: object) -> None:

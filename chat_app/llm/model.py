@@ -1,6 +1,7 @@
 """A chat model: a GGUF file's weights, vocabulary and chat template, loaded by llama.cpp."""
 
 import ctypes
+import os
 import threading
 import weakref
 from collections.abc import Sequence
@@ -161,7 +162,7 @@ def _load_weights(header: Header, n_gpu_layers: int) -> int:
     params.n_gpu_layers = n_gpu_layers
     with _load_lock:
         bindings.clear_recent_log()
-        handle = lib.llama_model_load_from_file(str(header.path).encode(), params)
+        handle = lib.llama_model_load_from_file(os.fsencode(header.path), params)
         log = bindings.recent_log()
     if not handle:
         raise ModelError(_why_not(header, log))
