@@ -13,8 +13,8 @@ from chat_app.chat.send import Delta, Started, send
 from chat_app.ui.chat_panel import reply_message, rows, user_message, waiting_message
 from chat_app.ui.examples import EXAMPLES
 from chat_app.ui.guard import Tab, guarded, tell
+from chat_app.ui.layout import Page
 from chat_app.ui.loading import ticking
-from chat_app.ui.page import Page
 from chat_app.ui.profile_panel import read_profile
 from chat_app.values.profile import Profile
 

@@ -13,7 +13,7 @@ from chat_app.chat.conversations import (
 from chat_app.chat.export import MEDIA_TYPES, export_conversation
 from chat_app.errors import ValueflowError
 from chat_app.ui.guard import Tab, guarded, tell
-from chat_app.ui.page import Page
+from chat_app.ui.layout import Page
 from chat_app.ui.text import escape
 
 

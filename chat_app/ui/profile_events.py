@@ -15,7 +15,7 @@ from chat_app.chat.profiles import (
 )
 from chat_app.errors import ValueflowError
 from chat_app.ui.guard import guarded
-from chat_app.ui.page import Page
+from chat_app.ui.layout import Page
 from chat_app.ui.profile_panel import NAMELESS, read_profile
 from chat_app.ui.text import escape
 from chat_app.values.taxonomy import STEERED
