@@ -16,11 +16,11 @@ from chat_app.chat.conversations import (
     open_conversation,
 )
 from chat_app.chat.export_html import html_page
-from chat_app.chat.files import write_atomically
 from chat_app.chat.transcript import transcript
 from chat_app.chat.wording import SPEAKERS, profile_line, score_line, status_line, targeted
 from chat_app.db.database import Database
 from chat_app.errors import ValueflowError
+from chat_app.files import written_whole
 
 MEDIA_TYPES = {
     "json": "application/json",
@@ -74,8 +74,16 @@ def export_conversation(database: Database, id: str, form: str) -> str:
 
 
 def write_export(database: Database, id: str, form: str, path: Path) -> None:
-    """Write a conversation to ``path``; the file appears whole or not at all."""
-    write_atomically(path, export_conversation(database, id, form))
+    """Write a conversation to ``path``; the file appears whole or not at all.
+
+    Raises ValueflowError where it cannot be written, and as ``export_conversation`` does.
+    """
+    text = export_conversation(database, id, form)
+    try:
+        with written_whole(path) as fresh:
+            fresh.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise ValueflowError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def _json(data: dict[str, Any]) -> str:
