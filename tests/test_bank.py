@@ -102,7 +102,7 @@ def test_every_text_is_counted(chat_model: ChatModel, small_vidb: Vidb) -> None:
 
 def test_cached(chat_model: ChatModel, small_vidb: Vidb, bank: Bank, tmp_path: Path) -> None:
     first = build_bank(chat_model, small_vidb, tmp_path)
-    (file,) = tmp_path.glob("*")
+    (file,) = tmp_path.glob("*.npz")
     written = file.stat().st_mtime_ns
     again = build_bank(chat_model, small_vidb, tmp_path)
     np.testing.assert_array_equal(first.states, again.states)
@@ -110,14 +110,14 @@ def test_cached(chat_model: ChatModel, small_vidb: Vidb, bank: Bank, tmp_path: P
     assert file.stat().st_mtime_ns == written
     other = Vidb("other", small_vidb.anchors[:-1])
     assert len(build_bank(chat_model, other, tmp_path).states) == len(other.anchors)
-    assert len(list(tmp_path.glob("*"))) == 2
+    assert len(list(tmp_path.glob("*.npz"))) == 2
 
 
 def test_a_damaged_cache_is_made_again(
     chat_model: ChatModel, small_vidb: Vidb, bank: Bank, tmp_path: Path
 ) -> None:
     build_bank(chat_model, small_vidb, tmp_path)
-    (file,) = tmp_path.glob("*")
+    (file,) = tmp_path.glob("*.npz")
     file.write_bytes(file.read_bytes()[:5000])
     again = build_bank(chat_model, small_vidb, tmp_path)
     np.testing.assert_array_equal(again.states, bank.states)

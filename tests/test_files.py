@@ -18,8 +18,13 @@ def test_written_whole(tmp_path: Path) -> None:
 def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "note.txt"
     path.write_text("one")
-    with pytest.raises(RuntimeError), written_whole(path) as fresh:
-        fresh.write_text("tw")
-        raise RuntimeError
+
+    def fail() -> None:
+        with written_whole(path) as fresh:
+            fresh.write_text("tw")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert path.read_text() == "one"
     assert list(tmp_path.glob(".note*")) == []
