@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from chat_app.chat.studio import Studio
 from chat_app.llm.engine import Engine
 from chat_app.llm.model import ChatModel
-from chat_app.settings import data_path
+from chat_app.settings import data_path, settings
 from tests.random_models import write_llama
 
 
@@ -55,3 +56,26 @@ def engine(shared_engine: Engine) -> Iterator[Engine]:
 def random_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random Llama of 4 layers, 64 wide: another model than the built-in one."""
     return write_llama(tmp_path_factory.mktemp("model") / "random.gguf")
+
+
+@pytest.fixture(scope="session")
+def shared_studio(
+    tmp_path_factory: pytest.TempPathFactory, shared_cache: Path, shared_engine: Engine
+) -> Studio:
+    """What is dear to load, for the studios of all tests."""
+    folder = tmp_path_factory.mktemp("studio")
+    (folder / "cache").symlink_to(shared_cache, target_is_directory=True)
+    studio = Studio(settings(home=folder))
+    studio._parts |= {"model": shared_engine.model, "engine": shared_engine}
+    return studio
+
+
+@pytest.fixture
+def studio(shared_studio: Studio, home: Path) -> Iterator[Studio]:
+    """A studio with a database of its own and the parts that all tests share, all of them real."""
+    fresh = Studio(settings(home=home))
+    for part in ("vidb", "encoder", "space", "bank", "directions", "evaluator"):
+        getattr(shared_studio, part)
+    fresh._parts |= shared_studio._parts
+    yield fresh
+    fresh.database.close()
