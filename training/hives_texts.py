@@ -26,7 +26,7 @@ KINDS = ("stance", "reason", "action")
 # What the judges gave, on average, to the seed's texts of each level.
 LEVEL_INTENSITY = {2: 9.3, 1: 5.6, 0: 0.0, -1: -5.5, -2: -9.1}
 # A text about one value says little about the others: its zeros for them weigh this much.
-OTHER_WEIGHT = 0.05
+OTHER_WEIGHT = 0.1
 NEUTRAL_WEIGHT = 0.2
 
 
@@ -92,10 +92,10 @@ class Composer:
         return self.single(value, levels)
 
     def mixture(self) -> Example:
-        """Three sentences of two values, each value at a level of its own."""
-        pair = self.rng.sample(VALUES, 2)
-        level = {v: self.rng.choice((-2, -1, 0, 1, 2)) for v in pair}
-        speakers = [*pair, self.rng.choice(pair)][: self.rng.choice((2, 3, 3))]
+        """Two or three sentences of two or three values, each value at a level of its own."""
+        named = self.rng.sample(VALUES, self.rng.choice((2, 2, 3)))
+        level = {v: self.rng.choice((-2, -1, 0, 1, 2)) for v in named}
+        speakers = [*named, self.rng.choice(named)][: max(len(named), self.rng.choice((2, 3, 3)))]
         self.rng.shuffle(speakers)
         topic = self.topic()
         kinds = sorted(self.rng.sample(KINDS, len(speakers)), key=KINDS.index)
@@ -137,7 +137,9 @@ class Batches:
         self.per_class, self.seed_share = per_class, seed_share
         self.seed: dict[tuple[str, int], list[Example]] = defaultdict(list)
         for a in seed:
-            self.seed[a.value, direction(a.intensity)].append(Example(a.text, {a.value: a.intensity}))
+            self.seed[a.value, direction(a.intensity)].append(
+                Example(a.text, {a.value: a.intensity})
+            )
         paths = [label_path(value) for value in VALUES] + [("neutral",)]
         self.paths = path_table(paths)
 
@@ -158,12 +160,10 @@ class Batches:
             if self.rng.random() < 0.75:
                 examples.append(self._draw(value, 0))
                 labels.append([*self.paths[-1], 0])
-        for _ in range(16):
-            examples += [self.composer.mixture(), self.composer.between(self.rng.choice(VALUES))]
+        examples += [self.composer.mixture() for _ in range(28)]
+        examples += [self.composer.between(self.rng.choice(VALUES)) for _ in range(12)]
         targets, weights = targets_of(examples)
-        return LabelledBatch(
-            [e.text for e in examples], np.array(labels), targets, weights
-        )
+        return LabelledBatch([e.text for e in examples], np.array(labels), targets, weights)
 
     def __iter__(self) -> "Batches":
         return self

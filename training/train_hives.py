@@ -32,7 +32,9 @@ def main() -> None:
 
     seed = [a for a in load_vidb().anchors if keep(a.text)]
     composer = Composer(rng, keep)
-    tokenizer = train_tokenizer(_tokenizer_texts(composer, [a.text for a in seed]), arguments.pieces)
+    tokenizer = train_tokenizer(
+        _tokenizer_texts(composer, [a.text for a in seed]), arguments.pieces
+    )
     model = untrained_encoder(
         tokenizer, dim=arguments.dim, layers=arguments.layers, heads=arguments.dim // 32,
         inner=2 * arguments.dim,
@@ -63,15 +65,15 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("models/hives-mini"))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=900)
+    parser.add_argument("--steps", type=int, default=650)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--dim", type=int, default=192)
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--pieces", type=int, default=4000)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--penalty", type=float, default=1.0)
+    parser.add_argument("--penalty", type=float, default=0.0)
     parser.add_argument("--contrast-weight", type=float, default=1.0)
-    parser.add_argument("--intensity-weight", type=float, default=10.0)
+    parser.add_argument("--intensity-weight", type=float, default=20.0)
     parser.add_argument("--mask", type=float, default=0.15)
     parser.add_argument("--hold-out", action="store_true")
     return parser.parse_args()

@@ -75,7 +75,9 @@ def load_encoder(source: str = "builtin") -> Encoder:
             )
         folder = _download(source)
     if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
-        raise EncoderError(f"{folder} is not a sentence-transformers model: it has no modules.json.")
+        raise EncoderError(
+            f"{folder} is not a sentence-transformers model: it has no modules.json."
+        )
 
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging

@@ -36,5 +36,7 @@ def path_table(paths: Sequence[tuple[str, ...]]) -> NDArray[np.int64]:
     """
     depth = max((len(path) for path in paths), default=0)
     ids: dict[tuple[str, ...], int] = {}
-    rows = [[ids.setdefault(path[: level + 1], len(ids)) for level in range(depth)] for path in paths]
+    rows = [
+        [ids.setdefault(path[: level + 1], len(ids)) for level in range(depth)] for path in paths
+    ]
     return np.array(rows, dtype=np.int64).reshape(len(paths), depth)
