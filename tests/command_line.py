@@ -15,7 +15,8 @@ def run(
 
     ``typed`` is its standard input, ``home`` another data folder than the test's own.
     """
-    env = {**os.environ, "COLUMNS": "120"}
+    # Many small processes on a busy computer: threads of numpy and torch would wait for each other.
+    env = {**os.environ, "COLUMNS": "120", "OMP_NUM_THREADS": "1"}
     if home:
         env["VALUEFLOW_HOME"] = str(home)
     done = subprocess.run(

@@ -45,33 +45,23 @@ def test_json_is_one_object_with_everything_about_the_reply(kept):
     assert 0 < got["timings"]["reply_tokens"] <= 40
 
 
-def test_the_same_seed_gives_the_same_reply(kept):
-    first, again, other = (
-        reply(kept, "--set", "hedonism=7", "--seed", seed) for seed in ("5", "5", "6")
-    )
-    assert again["reply"] == first["reply"]
-    assert again["scores"] == first["scores"]
-    assert other["reply"] != first["reply"]
-
-
-def test_the_streamed_reply_is_the_same_text(kept):
+def test_the_seed_decides_the_reply_streamed_or_whole(kept):
     whole = reply(kept, "--set", "hedonism=7", "--seed", "5")
+    other = reply(kept, "--set", "hedonism=7", "--seed", "6")
+    assert other["reply"] != whole["reply"]
     streamed = run(
         *("reply", QUESTION, "--max-tokens", "40", "--set", "hedonism=7", "--seed", "5"), home=kept
     )
     assert streamed.stdout == whole["reply"] + "\n"
-    assert "svt/hedonism asked +7, measured" in streamed.stderr
+    measured = whole["scores"]["svt/hedonism"]["intensity"]
+    assert f"svt/hedonism asked +7, measured {measured:+.1f}" in streamed.stderr
 
 
-def test_without_a_seed_the_drawn_one_is_told(kept):
+def test_an_unsteered_reply_has_no_vector_and_no_scores_and_tells_its_seed(kept):
     drawn = reply(kept)
+    assert drawn["vector"] == {"hash": None, "norm": 0.0, "layers": []}
+    assert drawn["scores"] == {}
     assert reply(kept, "--seed", str(drawn["seed"]))["reply"] == drawn["reply"]
-
-
-def test_an_unsteered_reply_has_no_vector_and_no_scores(kept):
-    got = reply(kept, "--seed", "1")
-    assert got["vector"] == {"hash": None, "norm": 0.0, "layers": []}
-    assert got["scores"] == {}
 
 
 @pytest.mark.parametrize("method", ["none", "prompt"])
@@ -81,23 +71,17 @@ def test_other_methods_use_no_vector_and_are_scored(kept, method):
     assert got["scores"]["svt/benevolence"]["target"] == 6
 
 
-def test_a_profile_file_and_a_stored_profile_are_the_same(kept, tmp_path):
-    run("profile", "save", "kind", "--set", "benevolence=8", "--force", home=kept)
+def test_a_profile_comes_from_a_file_or_by_name_and_set_goes_on_top(kept, tmp_path):
+    run("profile", "save", "kind", "--set", "benevolence=8", home=kept)
     file = tmp_path / "kind.json"
     run("profile", "export", "kind", "--out", str(file), home=kept)
-    by_name = reply(kept, "--profile", "kind", "--seed", "3")
-    by_file = reply(kept, "--profile", str(file), "--seed", "3")
+    options = ("--set", "benevolence=2", "--set", "face=1", "--seed", "3")
+    by_name = reply(kept, "--profile", "kind", *options)
+    by_file = reply(kept, "--profile", str(file), *options)
     assert by_name["vector"] == by_file["vector"]
     assert by_name["reply"] == by_file["reply"]
-
-
-def test_set_goes_on_top_of_the_profile(kept):
-    run("profile", "save", "kind", "--set", "benevolence=8", "--force", home=kept)
-    got = reply(kept, "--profile", "kind", "--set", "benevolence=2", "--set", "face=1")
-    assert {v: s["target"] for v, s in got["scores"].items()} == {
-        "svt/benevolence": 2,
-        "svt/face": 1,
-    }
+    targets = {value: score["target"] for value, score in by_name["scores"].items()}
+    assert targets == {"svt/benevolence": 2, "svt/face": 1}
 
 
 def test_text_is_read_from_a_pipe(kept):
@@ -152,11 +136,10 @@ def test_ctrl_c_ends_quietly(kept):
 def test_score_of_a_text(kept):
     text = "I gave my neighbour my last loaf, because caring for others comes first."
     values = ("--value", "benevolence", "--value", "svt/power")
-    got = json.loads(run("score", text, *values, "--json", home=kept).stdout)
+    got = json.loads(run("score", *values, "--json", typed=text, home=kept).stdout)
+    assert got["text"] == text
     assert set(got["scores"]) == {"svt/benevolence", "svt/power"}
     assert set(got["scores"]["svt/power"]) == {"intensity", "stderr"}
-    piped = json.loads(run("score", *values, "--json", typed=text, home=kept).stdout)
-    assert piped == got
 
 
 def test_score_table_of_all_values(kept):
@@ -193,12 +176,14 @@ def test_an_imported_vector_steers_like_the_profile_that_it_came_from(kept, expo
     assert added["reply"] == asked["reply"]
 
 
-def test_a_profile_is_exported_as_one_vector(kept, tmp_path):
-    out = tmp_path / "both.gguf"
-    sets = ("--set", "benevolence=4", "--set", "power=-3")
-    run("vectors", "export", *sets, "--out", str(out), home=kept)
-    vector = ControlVector.from_gguf(out)
-    assert vector.norm == pytest.approx(reply(kept, *sets)["vector"]["norm"], abs=1e-3)
+def test_a_profile_is_exported_as_one_vector(kept, exported, tmp_path):
+    out = tmp_path / "half.gguf"
+    run("vectors", "export", "--set", "benevolence=-5", "--out", str(out), home=kept)
+    half, whole = ControlVector.from_gguf(out), ControlVector.from_gguf(exported)
+    assert half.layers == whole.layers
+    wanted = -half.norm / whole.norm * whole
+    for layer, direction in half.directions.items():
+        np.testing.assert_allclose(direction, wanted.directions[layer], rtol=1e-3, atol=1e-5)
 
 
 def test_a_vector_of_another_model_is_refused_by_its_sizes(kept, chat_model, tmp_path):

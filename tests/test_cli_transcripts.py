@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from chat_app.chat.scoring import score_message
-from chat_app.chat.send import send
+from chat_app.chat.send import Finished, Started, send
 from chat_app.chat.studio import Studio
 from chat_app.llm.sampling import Sampling
 from chat_app.settings import settings
@@ -22,10 +22,12 @@ def told(tmp_path_factory):
     studio = Studio(settings(home=home))
     kind = Profile("kind", {"svt/benevolence": 6})
     sampling = Sampling(seed=1, max_tokens=24)
-    first = list(send(studio, "Should I lend my brother money?", kind, sampling=sampling))
-    assert first[-1].status == "finished"
-    score_message(studio, first[-1].message_id)
-    id = first[0].conversation_id
+    started, *_, ended = send(studio, "Should I lend my brother money?", kind, sampling=sampling)
+    assert isinstance(started, Started)
+    assert isinstance(ended, Finished)
+    assert ended.status == "finished"
+    score_message(studio, ended.message_id)
+    id = started.conversation_id
     list(send(studio, "Why?", kind, conversation_id=id, sampling=sampling))
     studio.close()
     return home, id

@@ -117,10 +117,13 @@ def write_out(text: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         return
+    from chat_app.files import written_whole
+
     try:
-        out.write_text(text, encoding="utf-8")
+        with written_whole(out) as fresh:
+            fresh.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        raise ValueflowError(f"{out} cannot be written: {error.strerror}.") from None
+        raise ValueflowError(f"{out} cannot be written: {error.strerror or error}.") from None
     note(f"Wrote {out}.")
 
 

@@ -1,0 +1,87 @@
+"""The documentation is true: its commands run, its links lead somewhere, its names exist."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chat_app.settings import Settings
+from chat_app.values.profile import Profile
+from tests.command_line import VALUEFLOW
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands(text: str) -> list[list[str]]:
+    """The ``valueflow ...`` lines of the shell blocks, as words."""
+    lines = "".join(blocks(text, "sh")).splitlines()
+    return [shlex.split(line, comments=True) for line in lines if line.startswith("valueflow ")]
+
+
+def test_the_commands_of_the_readme_run(tmp_path):
+    """All of them, in order, in one empty folder."""
+    found = commands(README)
+    assert len(found) >= 8
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for _, *args in found:
+        done = subprocess.run([VALUEFLOW, *args], cwd=tmp_path, env=env, capture_output=True)
+        assert done.returncode == 0, (args, done.stderr.decode())
+    assert (tmp_path / "kind.json").is_file()
+    assert (tmp_path / "benevolence.gguf").is_file()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_options_in_running_text_exist(page):
+    """Every `valueflow COMMAND --option` that a page names is in that command's help."""
+    named = re.findall(r"`valueflow ([a-z]+)([^`]*)`", page.read_text(encoding="utf-8"))
+    for command, rest in sorted(set(named)):
+        inner = re.match(r" ([a-z]+)", rest) if command in ("profile", "vectors") else None
+        words = [command, inner[1]] if inner else [command]
+        done = subprocess.run([VALUEFLOW, *words, "--help"], capture_output=True, text=True)
+        assert done.returncode == 0, words
+        for option in re.findall(r"--[a-z-]+", rest):
+            assert option in done.stdout, (words, option)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_lead_to_files(page):
+    targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+def test_the_readme_names_make_targets_that_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z]+):", makefile, flags=re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z]+)\b", " ".join(blocks(README, "sh")))) <= targets
+    assert {"chat", "test", "setup", "lint", "clean", "help"} <= targets
+
+
+def test_the_readme_names_settings_that_exist():
+    named = {name.lower() for name in re.findall(r"VALUEFLOW_([A-Z_]+)", README)}
+    assert named
+    assert named <= set(Settings.model_fields)
+
+
+def test_the_profile_in_the_formats_is_one():
+    (example,) = blocks((ROOT / "docs" / "formats.md").read_text(encoding="utf-8"), "json")
+    profile = Profile.from_json(example)
+    assert profile.to_json() == json.loads(example)
+
+
+def test_the_rooms_in_how_it_works_exist():
+    text = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    rooms = re.findall(r"`([a-z_]+/|[a-z_]+\.py|[a-z_]+/[a-z_]+\.py)`", text)
+    folders = (ROOT / "chat_app", ROOT)
+    assert rooms
+    assert not [room for room in rooms if not any((f / room).exists() for f in folders)]
