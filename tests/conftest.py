@@ -4,12 +4,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from chat_app.chat.studio import Studio
 from chat_app.llm.engine import Engine
 from chat_app.llm.model import ChatModel
 from chat_app.settings import data_path, settings
 from tests.random_models import write_llama
+
+# How long an example takes says how busy the computer is, not whether the code is right.
+hypothesis_settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,6 @@ from typing import Any
 
 from chat_app.db.tables import Message
 
-# Above it a float no longer holds every whole number, so that 1e300 stays as it is written.
-_WHOLE = 2.0**53
-
 
 def canonical(data: Any) -> bytes:
     """One spelling for equal JSON: keys sorted, no spaces, UTF-8, whole numbers without a point.
@@ -34,7 +31,7 @@ def canonical(data: Any) -> bytes:
 
 
 def _numbers(data: Any) -> Any:
-    if isinstance(data, float) and data.is_integer() and abs(data) < _WHOLE:
+    if isinstance(data, float) and data.is_integer():
         return int(data)
     if isinstance(data, Mapping):
         return {key: _numbers(item) for key, item in data.items()}
