@@ -23,6 +23,9 @@ from training.network import Chat, Shape
 from training.tokens import PAD, Tokens, encode_dialogue, load_tokenizer, train_tokenizer
 
 VIDB = Path(__file__).parent.parent / "models" / "vidb-seed.csv"
+# of Muon's matrices: without it their norms, and with them the hidden states, grow without end and
+# the steps become small beside them
+DECAY = 0.05
 READING = 0.7  # weight of the reading loss beside the cross-entropy
 
 
@@ -96,7 +99,7 @@ def optimizers(model: Chat):
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     return [
-        torch.optim.Muon(matrices, lr=0.02, momentum=0.95, weight_decay=0.01),
+        torch.optim.Muon(matrices, lr=0.02, momentum=0.95, weight_decay=DECAY),
         torch.optim.AdamW(others, lr=3e-3, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 
@@ -149,6 +152,8 @@ def main() -> None:
         model.load_state_dict(saved["model"])
         for o, s in zip(optims, saved["optimizers"], strict=True):
             o.load_state_dict(s)
+        for g in optims[0].param_groups:
+            g["weight_decay"] = DECAY
         done = saved["done"]
 
     def save() -> None:
