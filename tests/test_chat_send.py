@@ -280,7 +280,7 @@ def test_a_reply_that_cannot_be_made_is_stored_as_failed(home):
     broken = Studio(settings(home=home, model=str(home / "none.gguf")))
     started, ended = send(broken, QUESTION, KIND)
     assert ended.status == "failed"
-    assert "There is no model file" in ended.error
+    assert "There is no model file" in str(ended.error)
     question, reply = shown(broken, started.conversation_id).messages
     assert question.text == QUESTION
     assert (reply.status, reply.error) == ("failed", ended.error)
@@ -289,7 +289,7 @@ def test_a_reply_that_cannot_be_made_is_stored_as_failed(home):
 def test_a_question_that_is_too_long_fails_and_stays(studio):
     started, ended = send(studio, "money " * 3000, PLAIN, sampling=SHORT)
     assert ended.status == "failed"
-    assert "too long" in ended.error
+    assert "too long" in str(ended.error)
     assert shown(studio, started.conversation_id).messages[0].text.startswith("money money")
 
 
@@ -345,7 +345,7 @@ def test_a_disk_that_fails_while_a_reply_is_written(studio, home, monkeypatch):
     *deltas, ended = events
     assert len(deltas) > 3  # the person still reads the reply to its end
     assert ended.status == "failed"
-    assert "not written" in ended.error
+    assert "not written" in str(ended.error)
     assert ended.reply.text
     later = Studio(settings(home=home))
     question, reply = shown(later, started.conversation_id).messages
@@ -410,7 +410,7 @@ def test_two_conversations_at_once(studio):
 
 class TestOnce:
     def test_it_answers_and_stores_nothing(self, studio):
-        told = []
+        told: list[str] = []
         once = reply_once(studio, QUESTION, KIND, SHORT, on_text=told.append)
         assert "".join(told) == once.reply.text
         assert once.sampling == SHORT

@@ -1,5 +1,7 @@
 """Each revision is reached from every earlier one with rows in it, and nothing of them is lost."""
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -14,7 +16,7 @@ from chat_app.db.tables import Base
 from chat_app.settings import data_path
 
 # Rows as the program of each revision wrote them. A new revision adds its own.
-ROWS = {
+ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "0001": {
         "conversations": {
             "id": "01JD0000000000000000000001",

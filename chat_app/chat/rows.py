@@ -8,7 +8,7 @@ ends it (:func:`recover`).
 import logging
 import time
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -19,8 +19,10 @@ from chat_app.db.conversations import get_conversation, get_message
 from chat_app.db.database import Database, DatabaseError
 from chat_app.db.tables import Conversation, Message, new_id, now
 from chat_app.errors import ValueflowError
-from chat_app.llm.engine import Reply
 from chat_app.values.profile import Profile
+
+if TYPE_CHECKING:
+    from chat_app.llm.engine import Reply
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +164,7 @@ class ReplyRow:
         self,
         status: Status,
         *,
-        reply: Reply | None = None,
+        reply: "Reply | None" = None,
         finish: str | None = None,
         error: str | None = None,
     ) -> None:

@@ -6,7 +6,7 @@ Scores come afterwards (``chat.scoring``); they never hold the stream up.
 """
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,7 @@ def send(
     parent_id: str | None = None,
     sampling: Sampling | None = None,
     cancel: threading.Event | None = None,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Say ``text`` and stream the reply, as Started, Delta ..., Finished.
 
     In a new conversation without ``conversation_id``; else below ``parent_id``, or at the end of
@@ -98,7 +98,7 @@ def edit(
     *,
     sampling: Sampling | None = None,
     cancel: threading.Event | None = None,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Say the question ``message_id`` in other words: a branch beside it, with its own reply."""
     words = _checked(text)
     with studio.database.write() as session:
@@ -118,7 +118,7 @@ def regenerate(
     *,
     sampling: Sampling | None = None,
     cancel: threading.Event | None = None,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Another reply to the same question, beside those that are there.
 
     ``message_id`` is a reply's, or the question's.
@@ -147,7 +147,7 @@ def _answer(
     profile: Profile,
     sampling: Sampling | None,
     cancel: threading.Event | None,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     started, cancel = False, cancel or threading.Event()
     reply: Reply | None = None
     with row:
