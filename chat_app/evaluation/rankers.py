@@ -60,11 +60,11 @@ class IntensityModel:
 
     def __call__(self, z: NDArray[np.float32], value: str) -> Matrix:
         """Predicted intensity of unit rows z [m, d]: [m], not clipped."""
-        kernel = _kernel(z.astype(np.float64), self.points, self.gamma)
+        kernel = gaussian_kernel(z.astype(np.float64), self.points, self.gamma)
         return kernel @ self.alpha[:, self.values.index(value)]
 
 
-def _kernel(a: Matrix, b: Matrix, gamma: float) -> Matrix:
+def gaussian_kernel(a: Matrix, b: Matrix, gamma: float) -> Matrix:
     """exp(-gamma |a_i - b_j|^2) + 1 of unit rows: [n, m]."""
     return np.exp(-2.0 * gamma * (1.0 - a @ b.T)) + 1.0
 
@@ -90,7 +90,7 @@ def kernel_ridge(
     spread = max(2.0 * (1.0 - float((points.mean(axis=0) ** 2).sum())), 1e-6)
     gamma = width / spread
     mu = ridge / _OTHER_WEIGHT
-    shared = _kernel(points, points, gamma) + mu * np.eye(len(points))
+    shared = gaussian_kernel(points, points, gamma) + mu * np.eye(len(points))
     # Several BLAS threads beside a busy chat model wait for each other: 35 ms became 4 s.
     with threadpool_limits(1):
         inverse = cho_solve(cho_factor(shared), np.eye(len(points)))
