@@ -1,18 +1,23 @@
 """The real server in a process of its own, and a real browser that notes whatever it asks for."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import gguf
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+from tests.random_models import write_llama
 
 FLAGS = [
     "--no-sandbox",
@@ -23,7 +28,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
+expect.set_options(timeout=30_000)
 
 
 @dataclass
@@ -51,8 +57,7 @@ class ChatPage:
         self.page.on("request", lambda request: self._asked(request.url))
 
     def _note(self, message) -> None:
-        # Leaving a page ends its open requests, which Gradio's client reports as an error.
-        if message.type == "error" and "AbortError" not in message.text:
+        if message.type == "error":
             self.errors.append(f"{message.text} {message.location}")
 
     def _asked(self, url: str) -> None:
@@ -61,16 +66,23 @@ class ChatPage:
             self.outside.append(url)
 
     def open(self, conversation: str = "") -> None:
-        self.page.goto(f"{self.address}/{f'?c={conversation}' if conversation else ''}")
-        self.settle()
+        address = f"{self.address}/{f'?c={conversation}' if conversation else ''}"
+        self._leave(lambda: self.page.goto(address))
 
     def reload(self) -> None:
-        self.page.reload()
-        self.settle()
+        self._leave(self.page.reload)
 
-    def settle(self) -> None:
-        """Until the drawers are in place and the first answer of the server is on the page."""
+    def _leave(self, go: Callable[[], object]) -> None:
+        """To another page, until the drawers are in place and the server's first answer is there.
+
+        Leaving ends the old page's open requests, which Gradio's client calls errors there.
+        """
+        before = self.errors[:]
+        go()
         self.page.wait_for_selector("body.vf-ready.vf-loaded")
+        ends = ("AbortError", "Connection errored out")
+        news = [e for e in self.errors[len(before) :] if not any(end in e for end in ends)]
+        self.errors = before + news
 
     def slide(self, value: str, intensity: int) -> None:
         """With the keyboard, from the slider's left end, as a person without a mouse would."""
@@ -93,6 +105,12 @@ class ChatPage:
         self.write(text)
         expect(self.replies).to_have_count(replies + 1, timeout=PATIENCE_MS)
         self.wait_until_ready()
+
+    def wait_for_words(self) -> None:
+        """Until the last reply has begun."""
+        expect(self.replies.last.locator(".message-content")).to_contain_text(
+            re.compile(r"\w"), timeout=PATIENCE_MS
+        )
 
     def wait_until_ready(self) -> None:
         expect(self.page.locator("#vf-box .submit-button")).to_be_visible(timeout=PATIENCE_MS)
@@ -131,31 +149,53 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
+@contextmanager
+def _running(home: Path, **settings: str) -> Iterator[Server]:
+    """``valueflow`` with its data in ``home``, until the block ends."""
+    port = _free_port()
+    given = {f"VALUEFLOW_{name.upper()}": value for name, value in settings.items()}
+    with (home / "server.log").open("w+") as log:
+        started = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "chat_app", "--port", str(port), "--no-browser"],
+            env={**os.environ, "VALUEFLOW_HOME": str(home), "OMP_NUM_THREADS": "1", **given},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            while f"Valueflow Chat is at {address}" not in Path(log.name).read_text():
+                assert process.poll() is None, Path(log.name).read_text()
+                assert time.monotonic() - started < 60, "The server did not say where it is."
+                time.sleep(0.05)
+            yield Server(address, home, time.monotonic() - started)
+            said = Path(log.name).read_text()
+            assert "Traceback" not in said, said
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     chromium()  # nothing is started for tests that will not run
-    home, port = tmp_path_factory.mktemp("valueflow"), _free_port()
-    log = (home / "server.log").open("w+")
-    started = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "chat_app", "--port", str(port), "--no-browser"],
-        env={**os.environ, "VALUEFLOW_HOME": str(home), "OMP_NUM_THREADS": "1"},
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        while f"Valueflow Chat is at {address}" not in Path(log.name).read_text():
-            assert process.poll() is None, Path(log.name).read_text()
-            assert time.monotonic() - started < 60, "The server did not say where it is."
-            time.sleep(0.05)
-        yield Server(address, home, time.monotonic() - started)
-        said = Path(log.name).read_text()
-        assert "Traceback" not in said, said
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        log.close()
+    with _running(tmp_path_factory.mktemp("valueflow")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def babbler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose model finds no end: the built-in model's own replies are over before a test
+    can press a button."""
+    chromium()
+    home = tmp_path_factory.mktemp("babbler")
+    model = write_llama(home / "babbler.gguf", n_embd=512, n_layer=8)
+    # The control tokens, the end among them, get no weight: others are always likelier.
+    for tensor in gguf.GGUFReader(model, "r+").tensors:
+        if tensor.name == "token_embd.weight":
+            tensor.data[-3:] = 0
+    with _running(home, model=str(model), max_tokens="1000", temperature="0.5") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +212,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, accept_downloads=True, locale="en-GB"
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     yield context
     context.close()
 
@@ -181,6 +221,16 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def chat(context: BrowserContext, server: Server) -> Iterator[ChatPage]:
     """A tab on a new conversation. Whatever it does, it must raise no error in the browser's
     console and ask nothing of any other computer."""
+    yield from _tab(context, server)
+
+
+@pytest.fixture
+def endless(context: BrowserContext, babbler: Server) -> Iterator[ChatPage]:
+    """A tab like ``chat`` whose replies go on until they are stopped."""
+    yield from _tab(context, babbler)
+
+
+def _tab(context: BrowserContext, server: Server) -> Iterator[ChatPage]:
     chat = ChatPage(context.new_page(), server.address)
     chat.open()
     yield chat

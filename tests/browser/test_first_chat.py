@@ -102,23 +102,41 @@ def test_a_saved_profile_is_loaded_duplicated_and_deleted(chat: ChatPage):
     expect(chat.page.get_by_role("option", name="Gentle copy")).to_have_count(0)
 
 
-def test_stop_ends_a_reply_and_keeps_what_was_said(chat: ChatPage):
-    # The button is pressed by the page itself: the built-in model is faster than a test.
-    chat.page.evaluate(
-        """() => new MutationObserver((_, observer) => {
-            const text = document.querySelector('.bot-row .message-content');
-            const stop = document.querySelector('#vf-box .stop-button');
-            if (text && text.textContent && stop) { observer.disconnect(); stop.click(); }
-        }).observe(document.body, {childList: true, subtree: true, characterData: true})"""
-    )
-    chat.ask("Tell me at length about honesty, friendship, money, work and home.")
-    expect(chat.replies).to_contain_text("Stopped before the end.")
-    said = chat.replies.locator(".message-content").inner_text()
+def test_stop_ends_a_reply_and_keeps_what_was_said(endless: ChatPage):
+    endless.write("Tell me about honesty.")
+    endless.wait_for_words()
+    endless.page.locator("#vf-box .stop-button").click()
+    endless.wait_until_ready()
+    expect(endless.replies).to_contain_text("Stopped before the end.")
+    said = endless.replies.locator(".message-content").inner_text()
     assert said
-    chat.reload()
-    assert chat.replies.locator(".message-content").inner_text() == said
-    chat.ask("And in short?")
-    expect(chat.replies).to_have_count(2)
+    endless.reload()
+    assert endless.replies.locator(".message-content").inner_text() == said
+
+
+def test_a_reload_in_the_middle_of_a_reply_keeps_the_question(endless: ChatPage):
+    endless.write("Tell me about friendship.")
+    endless.wait_for_words()
+    conversation = endless.conversation
+    endless.reload()
+    assert endless.conversation == conversation
+    expect(endless.questions).to_have_text("Tell me about friendship.")
+    expect(endless.replies).to_contain_text("Stopped before the end.", timeout=PATIENCE_MS)
+
+
+def test_a_reply_stays_in_its_own_conversation(endless: ChatPage):
+    endless.write("Tell me about money.")
+    endless.wait_for_words()
+    endless.page.locator("#vf-new").click()
+    expect(endless.title).to_have_text("New conversation")
+    time.sleep(1)
+    expect(endless.questions).to_have_count(0)
+    expect(endless.replies).to_have_count(0)
+    endless.page.locator("#vf-box .stop-button").click()
+    endless.wait_until_ready()
+    expect(endless.questions).to_have_count(0)
+    endless.page.locator("#vf-conversations").get_by_text("money").click()
+    expect(endless.replies).to_contain_text("Stopped before the end.")
 
 
 def test_rename_open_and_delete(chat: ChatPage):
