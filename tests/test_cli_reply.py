@@ -14,9 +14,11 @@ QUESTION = "Should I lend my brother money?"
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """A data folder for the module, so that the activation bank is made once."""
-    return tmp_path_factory.mktemp("kept")
+def kept(tmp_path_factory, shared_cache):
+    """A data folder for the module; what is dear to compute is made once for all tests."""
+    home = tmp_path_factory.mktemp("kept")
+    (home / "cache").symlink_to(shared_cache)
+    return home
 
 
 def reply(kept, *args: str) -> dict:
@@ -163,26 +165,21 @@ def test_vectors_are_built_for_all_values(kept):
     assert all(v["norm"] > 0 and v["layers"] for v in built["vectors"])
 
 
-def test_an_imported_vector_steers_like_the_profile_that_it_came_from(kept, exported):
-    """Intensity 10 is some coefficient c: `--vector NAME=c` then writes the same reply."""
-    run("vectors", "import", str(exported), "--name", "mine", home=kept)
+def test_a_profile_exported_and_imported_again_steers_as_it_did(kept, exported, tmp_path):
+    out = tmp_path / "mine.gguf"
+    run("vectors", "export", "--set", "benevolence=-5", "--out", str(out), home=kept)
+    run("vectors", "import", str(out), home=kept)
     (listed,) = json.loads(run("vectors", "list", "--json", home=kept).stdout)
     assert listed["name"] == "mine"
     assert listed["problem"] is None
-    asked = reply(kept, "--set", "benevolence=10", "--seed", "2")
-    scale = asked["vector"]["norm"] / ControlVector.from_gguf(exported).norm
-    added = reply(kept, "--vector", f"mine={scale:.6f}", "--seed", "2")
-    assert added["vector"]["norm"] == pytest.approx(asked["vector"]["norm"], rel=1e-3)
+    asked = reply(kept, "--set", "benevolence=-5", "--seed", "2")
+    added = reply(kept, "--vector", "mine", "--seed", "2")
+    assert added["vector"] == asked["vector"]
     assert added["reply"] == asked["reply"]
 
-
-def test_a_profile_is_exported_as_one_vector(kept, exported, tmp_path):
-    out = tmp_path / "half.gguf"
-    run("vectors", "export", "--set", "benevolence=-5", "--out", str(out), home=kept)
-    half, whole = ControlVector.from_gguf(out), ControlVector.from_gguf(exported)
-    assert half.layers == whole.layers
-    wanted = -half.norm / whole.norm * whole
-    for layer, direction in half.directions.items():
+    against, whole = ControlVector.from_gguf(out), ControlVector.from_gguf(exported)
+    wanted = -against.norm / whole.norm * whole
+    for layer, direction in against.directions.items():
         np.testing.assert_allclose(direction, wanted.directions[layer], rtol=1e-3, atol=1e-5)
 
 

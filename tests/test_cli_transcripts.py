@@ -16,9 +16,10 @@ from tests.command_line import one_sentence, run
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def told(tmp_path_factory, shared_cache):
     """A data folder with one conversation of two turns, the first one scored; and its id."""
     home = tmp_path_factory.mktemp("told")
+    (home / "cache").symlink_to(shared_cache)
     studio = Studio(settings(home=home))
     kind = Profile("kind", {"svt/benevolence": 6})
     sampling = Sampling(seed=1, max_tokens=24)
@@ -90,12 +91,10 @@ def test_bad_transcripts_get_one_sentence(args, said):
 
 
 def test_doctor_finds_nothing_wrong():
-    done = run("doctor", "--json")
-    report = json.loads(done.stdout)
+    report = json.loads(run("doctor", "--json").stdout)
     assert report["problems"] == []
     topics = {finding["topic"] for finding in report["findings"]}
     assert {"llama.cpp", "torch device", "data folder", "database", "chat model"} <= topics
-    assert "as it should be" in run("doctor").stdout
 
 
 def test_doctor_names_what_is_wrong(tmp_path):
@@ -113,7 +112,6 @@ def test_a_database_of_a_newer_version_is_left_alone(home):
     with sqlite3.connect(file) as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     assert "newer version" in one_sentence(run("profile", "list", code=1))
-    assert "newer version" in run("doctor", code=1).stdout
     with sqlite3.connect(file) as database:
         assert database.execute("SELECT count(*) FROM profiles").fetchone() == (1,)
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -62,10 +62,14 @@ def export(
 def import_file(
     file: Annotated[Path, typer.Argument(help="A transcript: JSON or JSONL, as `export` writes.")],
 ) -> None:
-    """Store the conversation of a transcript, unless it was altered."""
+    """Store the conversation of a transcript, unless it was altered; print its id."""
     from chat_app.chat.transcript import import_transcript
 
-    print(import_transcript(database(), read_file(file, "transcript")))
+    data = _read(file)
+    try:
+        print(import_transcript(database(), data))
+    except ValueflowError as error:
+        raise ValueflowError(f"{file}: {error}") from None
 
 
 def verify(
@@ -73,9 +77,9 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Check that a transcript was not altered since it was written."""
-    from chat_app.chat.transcript import read_transcript, verify_transcript
+    from chat_app.chat.transcript import verify_transcript
 
-    found = verify_transcript(read_transcript(read_file(file, "transcript")))
+    found = verify_transcript(_read(file))
     if as_json:
         print_json({"file": str(file), "problems": found})
         if found:
@@ -84,3 +88,12 @@ def verify(
         raise ValueflowError("\n".join(f"{file}: {problem}" for problem in found))
     else:
         print(f"{file}: every message is as it was written.")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    from chat_app.chat.transcript import TranscriptError, read_transcript
+
+    try:
+        return read_transcript(read_file(file, "transcript"))
+    except TranscriptError as error:
+        raise TranscriptError(f"{file}: {error}") from None

@@ -105,13 +105,15 @@ def export(
     if (value is None) == (profile is None and not sets):
         raise typer.BadParameter("Name one value, or a profile by --profile or --set.")
     studio = _studio(model)
+    vector: ControlVector | None
     if value is not None:
         wanted = get_value(value)
-        vector = _built(studio).get(wanted.id)
-        if vector is None:
-            raise ValueflowError(f"{wanted.id} is not one of the values that can be steered by.")
+        if not wanted.steered:
+            raise ValueflowError(f"{wanted.id} is not one of the 32 values to steer by.")
+        vector = _built(studio)[wanted.id]
     else:
-        composition = compose(resolve(profile, sets, "vector"), _built(studio), studio.model.info)
+        asked = resolve(profile, sets, "vector")
+        composition = compose(asked, _built(studio), studio.model.info)
         vector = composition.vector
         for remark in composition.notes:
             note(remark)
