@@ -50,7 +50,9 @@ def say(
     return question.id, row.message_id
 
 
-def measure(database: Database, message_id: str, value: str, intensity: float) -> None:
+def measure(
+    database: Database, message_id: str, value: str, intensity: float, ranker: str = "hives 0123"
+) -> None:
     with database.write() as session:
         targets = (get_message(session, message_id).profile or {}).get("targets", {})
         session.add(
@@ -62,7 +64,7 @@ def measure(database: Database, message_id: str, value: str, intensity: float) -
                 stderr=0.75,
                 beta=0.5,
                 dispersion=1.25,
-                ranker="hives 0123",
+                ranker=ranker,
                 vidb_version="0123456789ab",
                 windows=[{"anchors": ["a", "b"], "place": 1, "order": [0, 2, 1]}],
             )

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +81,16 @@ def test_scores_stand_in_the_order_of_the_targets_the_last_measured_each(databas
         ("svt/power", -4, -2),
         ("svt/security", None, 1),
     ]
+
+
+def test_of_two_rankers_the_one_that_measured_last_is_shown(database):
+    id = new_talk(database)
+    _, reply = say(database, id, "a", "b")
+    for ranker, intensity in (("old", 1), ("new", 2)):
+        measure(database, reply, "svt/power", intensity, ranker)
+        time.sleep(0.002)  # times are kept in milliseconds
+    (score,) = open_conversation(database, id).messages[1].scores
+    assert (score.ranker, score.intensity) == ("new", 2)
 
 
 def test_showing_a_branch_goes_to_its_newest_end(database):

@@ -139,6 +139,25 @@ def test_many_threads_write_and_nothing_is_lost(database):
     assert len(list_conversations(database)) == 40
 
 
+def test_what_is_read_in_a_write_is_still_so_when_it_is_written(database):
+    id = add(database)
+    with database.write() as session:
+        session.get(Conversation, id).title = "0"
+
+    def count():
+        for _ in range(10):
+            with database.write() as session:
+                conversation = session.get(Conversation, id)
+                conversation.title = str(int(conversation.title) + 1)
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [c.title for c in list_conversations(database)] == ["40"]
+
+
 def test_reading_goes_on_while_another_writes(database):
     add(database)
     with database.write() as session:
