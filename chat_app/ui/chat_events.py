@@ -8,7 +8,6 @@ from typing import Any
 import gradio as gr
 
 from chat_app.chat.conversations import open_conversation
-from chat_app.chat.scoring import pending_scores, score_message
 from chat_app.chat.send import Delta, Started, send
 from chat_app.ui.chat_panel import reply_message, rows, user_message, waiting_message
 from chat_app.ui.examples import EXAMPLES
@@ -41,8 +40,8 @@ def wire(page: Page, opened: Iterable[Any]) -> None:
         if tab.cancel:
             tab.cancel.set()
 
-    def scores(conversation_id: str, tab: Tab) -> Iterator[Any]:
-        yield from _scores(page, tab, conversation_id)
+    def look(conversation_id: str, tab: Tab) -> dict[Any, Any]:
+        return _look(page, tab, conversation_id)
 
     changed = [page.box, page.chat, *page.header]
     sent = page.box.submit(
@@ -60,13 +59,14 @@ def wire(page: Page, opened: Iterable[Any]) -> None:
         concurrency_limit=None,
     )
     page.box.stop(stop, page.tab, None, queue=False)
-    for event in (sent, tried, *opened):
-        event.then(
-            guarded(scores),
+    # Looking again and again needs no queue, and does without it what can be lost there.
+    for event in (page.watch.tick, *(each.then for each in (sent, tried, *opened))):
+        event(
+            guarded(look, queued=False),
             [page.open_id, page.tab],
-            page.chat,
+            [page.chat, page.watch],
             show_progress="hidden",
-            concurrency_limit=None,
+            queue=False,
         )
 
 
@@ -129,24 +129,20 @@ def _settled(page: Page, conversation_id: str, *, shown: bool) -> dict[Any, Any]
     return {**ready, page.chat: rows(view), **page.show_header(view.id, view.title)}
 
 
-def _scores(page: Page, tab: Tab, conversation_id: str) -> Iterator[dict[Any, Any]]:
-    """Measure what is not measured yet in the open conversation; its chips fill in one by one.
+def _look(page: Page, tab: Tab, conversation_id: str) -> dict[Any, Any]:
+    """What is stored by now, while something is still to come: scores, another tab's reply.
 
-    A reply that another tab has asked for is shown as it grows there, and measured there.
+    The page looks again as long as that is so; while this tab's own reply runs it shows that.
     """
     if not conversation_id:
-        return
+        return {page.watch: gr.Timer(active=False)}
     view = tab.view
-    database = page.studio.database
-    while tab.view == view and not tab.cancel:
-        stored = open_conversation(database, conversation_id)
-        if not any(message.status == "writing" for message in stored.messages):
-            break
-        yield {page.chat: rows(stored)}
-        time.sleep(_TICK_S)
-    for message_id in pending_scores(page.studio, conversation_id):
-        score_message(page.studio, message_id)
-        if tab.view != view:
-            return
-        if not tab.cancel:
-            yield {page.chat: rows(open_conversation(database, conversation_id))}
+    busy = page.scorer.ensure(conversation_id)
+    stored = open_conversation(page.studio.database, conversation_id)
+    busy = busy or any(message.status == "writing" for message in stored.messages)
+    watch = {page.watch: gr.Timer(active=busy)}
+    seen = [(m.id, m.status, len(m.text), len(m.scores)) for m in stored.messages]
+    if tab.cancel or tab.view != view or tab.seen == seen:
+        return watch
+    tab.seen = seen
+    return {**watch, page.chat: rows(stored)}

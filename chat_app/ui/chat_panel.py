@@ -51,8 +51,8 @@ def user_message(text: str) -> dict[str, Any]:
 
 def reply_message(text: str, footer: str) -> dict[str, Any]:
     """A reply as Markdown without HTML, then ``footer``: safe HTML of this module's making."""
-    content = [{"type": "text", "text": markdown_without_html(text)}] if text else []
-    return {"role": "assistant", "content": [*content, _html(footer)] if footer else content}
+    words = [{"type": "text", "text": markdown_without_html(text)}] if text or not footer else []
+    return {"role": "assistant", "content": [*words, *([_html(footer)] if footer else [])]}
 
 
 def waiting_message(what: str) -> dict[str, Any]:
@@ -74,6 +74,8 @@ def rows(view: ConversationView) -> list[dict[str, Any]]:
 
 
 def _reply(message: MessageView) -> dict[str, Any]:
+    if message.status == "writing" and not message.text:
+        return waiting_message("Thinking")
     notes = list(message.notes)
     if message.status == "stopped":
         notes.append("Stopped before the end.")

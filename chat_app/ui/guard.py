@@ -22,28 +22,36 @@ class Tab:
     """One browser tab, for what cannot wait for the database: its running reply and its view.
 
     ``view`` grows whenever another conversation is shown, so that a reply or a score of the
-    one before, still under way, is kept off the screen.
+    one before, still under way, is kept off the screen. ``seen`` is what it last found stored.
     """
 
     view: int = 0
+    seen: list[Any] | None = None
     cancel: threading.Event | None = None
 
     def turn_page(self) -> None:
         """Another conversation is shown from here on."""
         self.view += 1
+        self.seen = None
 
 
 def tell(error: Exception) -> None:
     """Show ``error`` on the page: its one sentence if it is ours, else that there was one."""
+    gr.Warning(_sentence(error))
+
+
+def _sentence(error: Exception) -> str:
     if isinstance(error, ValueflowError):
-        gr.Warning(escape(str(error)))
-    else:
-        _log.error("A handler of the page failed", exc_info=error)
-        gr.Warning(_SURPRISE)
+        return escape(str(error))
+    _log.error("A handler of the page failed", exc_info=error)
+    return _SURPRISE
 
 
-def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """``handler`` with its errors told on the page, and nothing changed there by them."""
+def guarded(handler: Callable[..., Any], *, queued: bool = True) -> Callable[..., Any]:
+    """``handler`` with its errors told on the page, and nothing changed there by them.
+
+    Warnings travel by Gradio's queue; what does not use it can only answer with an error.
+    """
     if inspect.isgeneratorfunction(handler):
 
         @functools.wraps(handler)
@@ -61,6 +69,8 @@ def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return handler(*args)
         except Exception as error:
+            if not queued:
+                raise gr.Error(_sentence(error), print_exception=False) from error
             tell(error)
             return gr.skip()
 

@@ -12,6 +12,7 @@ from chat_app.ui.conversations import UNTITLED, ConversationPanel, build_convers
 from chat_app.ui.guard import Tab
 from chat_app.ui.loading import Loading
 from chat_app.ui.profile_panel import UNSTEERED, ProfilePanel, build_profile_panel
+from chat_app.ui.scorer import Scorer
 from chat_app.ui.text import escape
 
 
@@ -21,6 +22,8 @@ class Page:
 
     studio: Studio
     loading: Loading
+    scorer: Scorer
+    watch: gr.Timer
     tab: gr.State
     open_id: gr.Textbox
     file: gr.Textbox
@@ -103,6 +106,8 @@ def lay_out(studio: Studio) -> Page:
     return Page(
         studio=studio,
         loading=Loading(studio),
+        scorer=Scorer(studio),
+        watch=gr.Timer(0.4, active=False),
         tab=tab,
         open_id=open_id,
         file=file,

@@ -53,10 +53,11 @@ def _wire_targets(page: Page) -> None:
     )
     gr.on(
         [*(slider.change for slider in panel.sliders), panel.method.input, panel.name.blur],
-        guarded(remember),
+        guarded(remember, queued=False),
         [page.open_id, *panel.inputs],
         None,
         trigger_mode="always_last",
+        queue=False,
     )
     panel.clear.click(
         clear, None, [*panel.sliders, panel.summary, *panel.tabs.values()], show_progress="hidden"

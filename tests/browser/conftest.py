@@ -58,7 +58,7 @@ class ChatPage:
 
     def _note(self, message) -> None:
         if message.type == "error":
-            self.errors.append(f"{message.text} {message.location}")
+            self.errors.append(message.text[:1500])
 
     def _asked(self, url: str) -> None:
         parts = urlsplit(url)
@@ -194,7 +194,7 @@ def babbler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for tensor in gguf.GGUFReader(model, "r+").tensors:
         if tensor.name == "token_embd.weight":
             tensor.data[-3:] = 0
-    with _running(home, model=str(model), max_tokens="1000", temperature="0.5") as server:
+    with _running(home, model=str(model), max_tokens="3000", temperature="0.5") as server:
         yield server
 
 

@@ -129,7 +129,7 @@ def test_a_reply_stays_in_its_own_conversation(endless: ChatPage):
     endless.wait_for_words()
     endless.page.locator("#vf-new").click()
     expect(endless.title).to_have_text("New conversation")
-    time.sleep(1)
+    time.sleep(0.5)
     expect(endless.questions).to_have_count(0)
     expect(endless.replies).to_have_count(0)
     endless.page.locator("#vf-box .stop-button").click()
@@ -208,10 +208,10 @@ def test_two_tabs_do_not_disturb_each_other(chat: ChatPage, context: BrowserCont
     chat.write("Shall I eat the cake?")
     other.write("Shall I sell my bicycle?")
     for tab, words in ((chat, "cake"), (other, "bicycle")):
+        expect(tab.title).to_contain_text(words, timeout=PATIENCE_MS)
         tab.wait_until_ready()
         expect(tab.questions).to_have_count(1)
         expect(tab.questions).to_contain_text(words)
-        expect(tab.title).to_contain_text(words)
     assert chat.conversation != other.conversation
     expect(chat.page.locator(".vf-chip")).to_have_count(1)
     expect(other.page.locator(".vf-chip")).to_have_count(0)
