@@ -121,13 +121,14 @@ def test_a_value_without_axis_is_named(space: Space) -> None:
 
 
 def test_embeddings_are_kept_and_read_again(encoder: Encoder, vidb: Vidb, tmp_path: Path) -> None:
-    first = build_space(encoder, vidb, tmp_path)
-    (kept,) = tmp_path.iterdir()
+    cache = tmp_path / "cache"
+    first = build_space(encoder, vidb, cache)
+    (kept,) = cache.iterdir()
     assert encoder.version in kept.name
     assert vidb.version in kept.name
     stamp = kept.stat().st_mtime_ns
     started = time.monotonic()
-    again = build_space(encoder, vidb, tmp_path)
+    again = build_space(encoder, vidb, cache)
     assert time.monotonic() - started < 1.0
     assert kept.stat().st_mtime_ns == stamp
     np.testing.assert_array_equal(again.embeddings, first.embeddings)
@@ -135,10 +136,11 @@ def test_embeddings_are_kept_and_read_again(encoder: Encoder, vidb: Vidb, tmp_pa
 
 def test_a_broken_cache_is_made_again(encoder: Encoder, vidb: Vidb, tmp_path: Path) -> None:
     some = Vidb("some", vidb.anchors[:40])
-    first = build_space(encoder, some, tmp_path)
-    (kept,) = tmp_path.iterdir()
+    cache = tmp_path / "cache"
+    first = build_space(encoder, some, cache)
+    (kept,) = cache.iterdir()
     kept.write_bytes(kept.read_bytes()[:200])
-    again = build_space(encoder, some, tmp_path)
+    again = build_space(encoder, some, cache)
     np.testing.assert_allclose(again.embeddings, first.embeddings, atol=1e-5)
     with np.load(kept) as stored:
         assert stored["embeddings"].shape == (40, encoder.dim)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from chat_app.evaluation.rankers import HivesRanker, fit_intensity
+from chat_app.evaluation.rankers import HivesRanker, IntensityModel, fit_intensity
 from chat_app.hives.encoder import load_encoder
 from chat_app.hives.labels import direction, label_path
 from chat_app.hives.metrics import axis_orthogonality, rank_accuracy, similarity_correlation
@@ -48,8 +48,7 @@ def main() -> None:
     ranker = HivesRanker(space)
 
     def predict(texts: Sequence[str]) -> NDArray[np.float64]:
-        z = encoder.encode(texts)
-        return np.stack([np.clip(ranker.model(z, v), -10, 10) for v in VALUES], axis=1)
+        return _columns(ranker.model, encoder.encode(texts))
 
     tfidf = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     points = tfidf.fit_transform([a.text for a in known]).toarray()
@@ -61,8 +60,7 @@ def main() -> None:
         return tfidf.transform(texts).toarray()
 
     def predict_tfidf(texts: Sequence[str]) -> NDArray[np.float64]:
-        z = encode_tfidf(texts)
-        return np.stack([np.clip(baseline(z, v), -10, 10) for v in VALUES], axis=1)
+        return _columns(baseline, encode_tfidf(texts))
 
     excerpt = _excerpt(arguments.excerpt) if arguments.excerpt else []
     for name, encode, how in (
@@ -70,13 +68,18 @@ def main() -> None:
         ("tf-idf", encode_tfidf, predict_tfidf),
     ):
         print(f"-- {name}")
-        _geometry(encode([a.text for a in asked]), asked)
+        _geometry(np.asarray(encode([a.text for a in asked]), dtype=np.float32), asked)
         _replies(how)
         print(f"VIDB {'held out' if arguments.held_out else 'known'}: {_agreement(asked, how)}")
         if excerpt:
             print(f"excerpt: {_agreement(excerpt, how)}")
     axes = np.array([space.axes[v] for v in VALUES])
     print(f"orthogonality of the axes {axis_orthogonality(axes):.3f}")
+
+
+def _columns(model: IntensityModel, z: NDArray) -> NDArray[np.float64]:
+    """Clipped predictions, columns in the order of ``VALUES``."""
+    return np.clip(model(z)[:, [model.values.index(v) for v in VALUES]], -10, 10)
 
 
 def _excerpt(path: Path) -> list[Anchor]:

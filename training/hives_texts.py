@@ -8,7 +8,7 @@ import hashlib
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def held_out(text: str, share: float = 0.2) -> bool:
 class Composer:
     """Draws examples; ``keep`` says which parts and topics it may use."""
 
-    def __init__(self, rng: random.Random, keep=lambda text: True) -> None:
+    def __init__(self, rng: random.Random, keep: Callable[[str], bool] = lambda text: True) -> None:
         self.rng = rng
         self.parts: dict[tuple[str, int, str], list[str]] = defaultdict(list)
         for part in read_corpus("parts.jsonl"):
@@ -131,7 +131,12 @@ class Batches:
     """
 
     def __init__(
-        self, composer: Composer, seed: Iterable[Anchor], *, per_class: int = 2, seed_share=0.35
+        self,
+        composer: Composer,
+        seed: Iterable[Anchor],
+        *,
+        per_class: int = 2,
+        seed_share: float = 0.35,
     ) -> None:
         self.composer, self.rng = composer, composer.rng
         self.per_class, self.seed_share = per_class, seed_share

@@ -58,10 +58,9 @@ class IntensityModel:
     held_out: Matrix
     error: float
 
-    def __call__(self, z: NDArray[np.float32], value: str) -> Matrix:
-        """Predicted intensity of unit rows z [m, d]: [m], not clipped."""
-        kernel = gaussian_kernel(z.astype(np.float64), self.points, self.gamma)
-        return kernel @ self.alpha[:, self.values.index(value)]
+    def __call__(self, z: NDArray[np.float32]) -> Matrix:
+        """Predicted intensities of unit rows z [m, d] for all values: [m, V], not clipped."""
+        return gaussian_kernel(z.astype(np.float64), self.points, self.gamma) @ self.alpha
 
 
 def gaussian_kernel(a: Matrix, b: Matrix, gamma: float) -> Matrix:
@@ -170,28 +169,28 @@ class HivesRanker:
         Raises VidbError for a value of which VIDB has no text.
         """
         self.space.vidb.of(value)
-        z = self.space.encoder.encode(texts)
-        return np.clip(self.model(z, value), -_LIMIT, _LIMIT).astype(np.float32)
+        predicted = self.model(self.space.encoder.encode(texts))
+        column = predicted[:, self.model.values.index(value)]
+        return np.clip(column, -_LIMIT, _LIMIT).astype(np.float32)
 
     def rank(self, windows: Sequence[Window]) -> list[tuple[int, ...]]:
-        """Orders of the windows; texts that are not VIDB's are embedded once, in one batch."""
+        """Orders of the windows; texts that are not VIDB's are embedded once, in one batch.
+
+        Raises VidbError for a value of which VIDB has no text.
+        """
+        for value in dict.fromkeys(window.value for window in windows):
+            self.space.vidb.of(value)
         anchors = self.space.vidb.anchors
         judged = {
             (anchors[row].value, anchors[row].text): float(y)
             for row, y in zip(self._rows, self.model.held_out, strict=True)
         }
-        wanted: dict[str, list[str]] = {}
-        for window in windows:
-            self.space.vidb.of(window.value)
-            unknown = [t for t in window.texts if (window.value, t) not in judged]
-            wanted.setdefault(window.value, []).extend(unknown)
-        unseen = {
-            t: i for i, t in enumerate(dict.fromkeys(t for ts in wanted.values() for t in ts))
-        }
-        z = self.space.encoder.encode(list(unseen))
-        for value, texts in wanted.items():
-            predicted = self.model(z[[unseen[t] for t in texts]], value)
-            judged.update(((value, t), float(y)) for t, y in zip(texts, predicted, strict=True))
+        pairs = {(w.value, text) for w in windows for text in w.texts} - judged.keys()
+        unseen = {text: row for row, text in enumerate(sorted({text for _, text in pairs}))}
+        predicted = self.model(self.space.encoder.encode(list(unseen)))
+        column = {value: i for i, value in enumerate(self.model.values)}
+        for value, text in pairs:
+            judged[value, text] = float(predicted[unseen[text], column[value]])
         return [_order(w.texts, {t: judged[w.value, t] for t in w.texts}) for w in windows]
 
 

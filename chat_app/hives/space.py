@@ -3,6 +3,7 @@
 import logging
 import os
 import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +100,13 @@ def _read(path: Path) -> NDArray[np.float32] | None:
             return np.asarray(stored["embeddings"], dtype=np.float32)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError) as error:  # cut short or not ours
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        zipfile.BadZipFile,
+    ) as error:  # cut short or not ours
         log.warning("%s cannot be read and is made again: %s", path, error)
         return None
 
