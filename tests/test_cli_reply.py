@@ -66,11 +66,13 @@ def test_an_unsteered_reply_has_no_vector_and_no_scores_and_tells_its_seed(kept)
     assert reply(kept, "--seed", str(drawn["seed"]))["reply"] == drawn["reply"]
 
 
-@pytest.mark.parametrize("method", ["none", "prompt"])
-def test_other_methods_use_no_vector_and_are_scored(kept, method):
-    got = reply(kept, "--set", "benevolence=6", "--method", method, "--seed", "1")
+def test_the_prompt_method_uses_no_vector_and_is_scored(kept):
+    got = reply(kept, "--set", "benevolence=6", "--method", "prompt", "--seed", "1")
     assert got["vector"]["hash"] is None
     assert got["scores"]["svt/benevolence"]["target"] == 6
+    # The question alone is shorter than with the sentence that asks for the value.
+    unsteered = reply(kept, "--seed", "1")
+    assert got["timings"]["prompt_tokens"] > unsteered["timings"]["prompt_tokens"]
 
 
 def test_a_profile_comes_from_a_file_or_by_name_and_set_goes_on_top(kept, tmp_path):

@@ -16,11 +16,13 @@ from tests.command_line import one_sentence, run
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory, shared_cache):
+def told(tmp_path_factory, shared_studio):
     """A data folder with one conversation of two turns, the first one scored; and its id."""
     home = tmp_path_factory.mktemp("told")
-    (home / "cache").symlink_to(shared_cache)
     studio = Studio(settings(home=home))
+    for part in ("directions", "evaluator"):
+        getattr(shared_studio, part)
+    studio._parts |= shared_studio._parts
     kind = Profile("kind", {"svt/benevolence": 6})
     sampling = Sampling(seed=1, max_tokens=24)
     started, *_, ended = send(studio, "Should I lend my brother money?", kind, sampling=sampling)
@@ -30,7 +32,7 @@ def told(tmp_path_factory, shared_cache):
     score_message(studio, ended.message_id)
     id = started.conversation_id
     list(send(studio, "Why?", kind, conversation_id=id, sampling=sampling))
-    studio.close()
+    studio.database.close()
     return home, id
 
 

@@ -28,10 +28,8 @@ def commands(text: str) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines if line.startswith("valueflow ")]
 
 
-def test_the_commands_of_the_readme_run(tmp_path, home, shared_cache):
+def test_the_commands_of_the_readme_run(tmp_path):
     """All of them, in order, in one empty folder."""
-    home.mkdir()
-    (home / "cache").symlink_to(shared_cache)
     found = commands(README)
     assert len(found) >= 8
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
