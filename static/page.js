@@ -1,6 +1,7 @@
 // What the page does by itself, without the server: addresses, downloads, drawers, the theme.
 (() => {
 	const THEME = "valueflow.theme";
+	const waiting = {};
 
 	const vf = {
 		// The conversation that the address names, or "".
@@ -14,6 +15,12 @@
 			if (id) url.searchParams.set("c", id);
 			else url.searchParams.delete("c");
 			history[replace ? "replaceState" : "pushState"](null, "", url);
+		},
+
+		// Press a hidden button once things have been quiet for a moment.
+		soon: (button) => {
+			clearTimeout(waiting[button]);
+			waiting[button] = setTimeout(() => document.getElementById(button)?.click(), 120);
 		},
 
 		// A file made here from text: no copy of a conversation is left in a temporary folder.

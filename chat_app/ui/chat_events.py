@@ -9,6 +9,7 @@ import gradio as gr
 
 from chat_app.chat.conversations import open_conversation
 from chat_app.chat.send import Delta, Started, send
+from chat_app.errors import ValueflowError
 from chat_app.ui.chat_panel import reply_message, rows, user_message, waiting_message
 from chat_app.ui.examples import EXAMPLES
 from chat_app.ui.guard import Tab, guarded, tell
@@ -41,7 +42,13 @@ def wire(page: Page, opened: Iterable[Any]) -> None:
             tab.cancel.set()
 
     def look(conversation_id: str, tab: Tab) -> dict[Any, Any]:
-        return _look(page, tab, conversation_id)
+        try:
+            return _look(page, tab, conversation_id)
+        except ValueflowError as error:
+            if tab.told == str(error):  # said already: looking again would only repeat it
+                return {page.watch: gr.Timer(active=False)}
+            tab.told = str(error)
+            raise
 
     changed = [page.box, page.chat, *page.header]
     sent = page.box.submit(

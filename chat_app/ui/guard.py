@@ -22,17 +22,19 @@ class Tab:
     """One browser tab, for what cannot wait for the database: its running reply and its view.
 
     ``view`` grows whenever another conversation is shown, so that a reply or a score of the
-    one before, still under way, is kept off the screen. ``seen`` is what it last found stored.
+    one before, still under way, is kept off the screen. ``seen`` is what it last found stored,
+    ``told`` the error that it last told of that.
     """
 
     view: int = 0
     seen: list[Any] | None = None
+    told: str = ""
     cancel: threading.Event | None = None
 
     def turn_page(self) -> None:
         """Another conversation is shown from here on."""
         self.view += 1
-        self.seen = None
+        self.seen, self.told = None, ""
 
 
 def tell(error: Exception) -> None:

@@ -18,7 +18,6 @@ from chat_app.ui.guard import guarded
 from chat_app.ui.layout import Page
 from chat_app.ui.profile_panel import NAMELESS, read_profile
 from chat_app.ui.text import escape
-from chat_app.values.taxonomy import STEERED
 
 
 def wire(blocks: gr.Blocks, page: Page) -> None:
@@ -31,32 +30,28 @@ def wire(blocks: gr.Blocks, page: Page) -> None:
 def _wire_targets(page: Page) -> None:
     panel = page.profile
 
-    def summarise(*targets: float) -> dict[Any, Any]:
-        return panel.summarise(dict(zip(STEERED, targets, strict=True)))
-
-    def remember(conversation_id: str, *fields: Any) -> None:
+    def changed(conversation_id: str, *fields: Any) -> dict[Any, Any]:
+        profile = read_profile(*fields)
         if conversation_id:
-            set_profile(page.studio.database, conversation_id, read_profile(*fields))
+            set_profile(page.studio.database, conversation_id, profile)
+        return panel.summarise(profile.targets)
 
     def clear() -> dict[Any, Any]:
         return {**dict.fromkeys(panel.sliders, 0), **panel.summarise({})}
 
-    # Loading a profile moves many sliders at once: only the last state is worth an answer.
+    # A drag, or a profile that is loaded, changes a slider many times: the page asks once, when
+    # it has come to rest. (Gradio's own trigger_mode="always_last" never stops asking again where
+    # changes come faster than answers.)
     gr.on(
-        [slider.change for slider in panel.sliders],
-        summarise,
-        list(panel.sliders),
-        [panel.summary, *panel.tabs.values()],
-        trigger_mode="always_last",
-        show_progress="hidden",
-        queue=False,
-    )
-    gr.on(
-        [*(slider.change for slider in panel.sliders), panel.method.input, panel.name.blur],
-        guarded(remember, queued=False),
-        [page.open_id, *panel.inputs],
+        [*(slider.change for slider in panel.sliders), panel.method.input, panel.name.input],
         None,
-        trigger_mode="always_last",
+        js="() => valueflow.soon('vf-changed')",
+    )
+    panel.changed.click(
+        guarded(changed, queued=False),
+        [page.open_id, *panel.inputs],
+        [panel.summary, *panel.tabs.values()],
+        show_progress="hidden",
         queue=False,
     )
     panel.clear.click(

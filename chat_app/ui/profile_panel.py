@@ -25,7 +25,8 @@ UNSTEERED = Profile(name=NAMELESS, targets={})
 
 @dataclass(frozen=True)
 class ProfilePanel:
-    """The components of the panel; ``sliders`` are in the order of STEERED."""
+    """The components of the panel; ``sliders`` are in the order of STEERED, and ``changed`` is
+    pressed by the page itself, when they have come to rest."""
 
     saved: gr.Dropdown
     name: gr.Textbox
@@ -34,6 +35,7 @@ class ProfilePanel:
     summary: gr.HTML
     tabs: dict[str, gr.Tab]
     sliders: tuple[gr.Slider, ...]
+    changed: gr.Button
     clear: gr.Button
     save: gr.Button
     duplicate: gr.Button
@@ -115,6 +117,7 @@ def build_profile_panel() -> ProfilePanel:
     with gr.Row(elem_classes="vf-target-line"):
         gr.HTML('<h3 class="vf-subheading">Targets</h3>', js_on_load=None)
         clear = gr.Button("Clear all", size="sm", elem_id="vf-clear", elem_classes="vf-quiet")
+    changed = gr.Button("Changed", visible="hidden", elem_id="vf-changed")
     summary = gr.HTML(summary_html({}), elem_id="vf-summary", js_on_load=None)
     tabs, sliders = _build_sliders()
     return ProfilePanel(
@@ -125,6 +128,7 @@ def build_profile_panel() -> ProfilePanel:
         summary=summary,
         tabs=tabs,
         sliders=sliders,
+        changed=changed,
         clear=clear,
         save=save,
         duplicate=duplicate,
