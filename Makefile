@@ -25,7 +25,7 @@ lint: $(STAMP) ## check style and types
 	@$(BIN)/mypy
 
 clean: ## remove .venv and the caches; conversations and profiles stay
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # CMAKE_ARGS chooses how llama.cpp is compiled (-DGGML_CUDA=on). A change of it compiles again,
 # past pip's cache, which knows nothing of it; leaving it out later keeps what is there.

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chat_app.cli.console import note, parse_pair, print_json, read_text, settings_with
+from chat_app.cli.console import (
+    note,
+    parse_pair,
+    print_json,
+    progress,
+    read_text,
+    settings_with,
+)
 from chat_app.cli.profiles import Method, Set, resolve
 from chat_app.cli.score import numbers
 
@@ -52,6 +59,8 @@ def reply(
     begun = time.perf_counter()
     _ = studio.engine  # loads the model, so that the time for it is not the first token's
     load_s = time.perf_counter() - begun
+    with progress() as studio.progress:
+        studio.compose(wanted)  # for a new model the anchors are read here, which takes a while
     once = reply_once(
         studio,
         words,

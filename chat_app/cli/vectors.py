@@ -28,8 +28,7 @@ def _studio(model: str | None) -> "Studio":
 
 def _built(studio: "Studio") -> "dict[str, ControlVector]":
     """The model's direction for each value, built with a progress bar where it was not yet."""
-    with progress() as report:
-        studio.progress = report
+    with progress() as studio.progress:
         return dict(studio.directions)
 
 
