@@ -1,6 +1,6 @@
 """How good are the built-in model's replies? Held-out topics and phrasings, sampled replies.
 
-``python -m training.check_replies --n 200`` prints, for calm, prompted and steered-free replies,
+``python -m training.check_replies --n 200`` prints, for calm and prompted replies together,
 the share that is complete, that is made of whole sentences of the corpus, and that repeats the
 asked topic word for word wherever a sentence names it; ``--read 50`` prints replies to be read.
 """
@@ -10,9 +10,10 @@ import random
 import re
 from collections import Counter
 
-from chat_app.llm.engine import Engine, Sampling, Turn
+from chat_app.llm.engine import Engine, Reply, Sampling, Turn
 from chat_app.llm.hub import resolve_model
 from chat_app.llm.model import ChatModel
+from chat_app.settings import settings
 from chat_app.steering.prompts import intensity_prompt
 from training.dialogues import Composer, read_corpus
 from training.phrasings import CALM_FOLLOW
@@ -53,11 +54,30 @@ def repeats(text: str) -> bool:
     return max(Counter(zip(*(words[i:] for i in range(4)), strict=False)).values(), default=0) > 1
 
 
+def examine(reply: Reply, do: str, doing: str, known: list[re.Pattern[str]]) -> dict[str, int]:
+    """What holds of one reply to a question about ``do`` / ``doing``."""
+    found = dissect(reply.text, known)
+    slots = [(k.lower(), v.lower()) for m in found if m for k, v in m.groupdict().items()]
+    exact = [v == (do if k == "do" else doing).lower() for k, v in slots]
+    complete = reply.finish == "stop" and reply.text.rstrip().endswith((".", "!", "?"))
+    bare = re.sub(f"{re.escape(doing)}|{re.escape(do)}", "_", reply.text, flags=re.IGNORECASE)
+    return {
+        "complete": complete,
+        "whole": all(found),
+        "good": complete and all(found) and all(exact),
+        "names": bool(slots),
+        "repeats": repeats(bare),
+        "slots": len(slots),
+        "copied": sum(exact),
+    }
+
+
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument("--model", default="builtin")
     ap.add_argument("--n", type=int, default=200)
     ap.add_argument("--read", type=int, default=0)
+    ap.add_argument("--temperature", type=float, default=settings().temperature)
     ap.add_argument("--threads", type=int, default=None)
     args = ap.parse_args()
     composer = Composer(random.Random(23), read_vidb(), dev=True)
@@ -68,28 +88,19 @@ def main() -> None:
         asked, do, doing = composer.question()
         targets = composer.targets() if i % 2 else {}
         system = [Turn("system", intensity_prompt(targets))] if targets else []
-        reply = engine.reply(
-            [*system, Turn("user", asked)], Sampling(temperature=0.7, seed=i, max_tokens=160)
-        )
-        found = dissect(reply.text, known)
-        named = [m.groupdict() for m in found if m and m.groupdict()]
-        slots = [(k.lower(), v.lower()) for g in named for k, v in g.items()]
-        exact = [v == (do if k == "do" else doing).lower() for k, v in slots]
-        complete = reply.finish == "stop" and reply.text.rstrip().endswith((".", "!", "?"))
-        whole = all(found)
-        count.update(
-            complete=complete, whole=whole, names=bool(slots), exact=bool(slots) and all(exact),
-            good=complete and whole and all(exact), repeats=repeats(reply.text),
-            slots=len(slots), copied=sum(exact),
-        )  # fmt: skip
+        sampling = Sampling(temperature=args.temperature, seed=i, max_tokens=160)
+        reply = engine.reply([*system, Turn("user", asked)], sampling)
+        found = examine(reply, do, doing, known)
+        count.update(found)
         if i < args.read:
-            print(f"{targets or 'calm'}\n  Q {asked}\n  A {reply.text}  [{'ok' if whole and all(exact) else 'look'}]")
-    n = args.n
+            print(f"{targets or 'calm'}\n  Q {asked}\n  A {reply.text}")
+            print(f"    [{'ok' if found['good'] else 'look'}]")
+    share = {k: f"{count[k] / args.n:.1%}" for k in count}
     print(
-        f"of {n} replies to held-out questions: complete {count['complete'] / n:.1%}, every sentence "
-        f"whole {count['whole'] / n:.1%}, all of it with the topic word for word {count['good'] / n:.1%}, "
-        f"names the topic {count['names'] / n:.1%}; topic copied exactly in "
-        f"{count['copied']} of {count['slots']} slots; repeats four words {count['repeats'] / n:.1%}"
+        f"of {args.n} replies to held-out questions: complete {share['complete']}, every sentence "
+        f"whole {share['whole']}, all of it and the topic word for word {share['good']}, names the "
+        f"topic {share['names']}; topic copied exactly in {count['copied']} of {count['slots']} "
+        f"slots; repeats four words (the topic aside) {share['repeats']}"
     )
 
 

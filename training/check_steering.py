@@ -140,7 +140,10 @@ def report(
         table.add_row(value, *cells, f"{rho:.2f}", *gaps)
     Console(width=110).print(table)
     gap = [np.mean([r[k][-1] - r[k][0] for r in found.values()]) for k in ("hives", "words")]
-    print(f"rising all the way: {rising} of {len(found)}; mean gap {gap[0]:.1f}, by words {gap[1]:.1f}")
+    print(
+        f"rising all the way: {rising} of {len(found)}; "
+        f"mean gap {gap[0]:.1f}, by words {gap[1]:.1f}"
+    )
 
 
 if __name__ == "__main__":

@@ -19,8 +19,20 @@ from pathlib import Path
 from chat_app.steering.prompts import BANK_QUESTION, intensity_prompt, strength, value_phrase
 from chat_app.values.phrases import PHRASES
 from training.phrasings import (
-    AGAIN, BARE_SYSTEM, CALM_FOLLOW, FOLLOW_UPS, GENERIC_DO, GENERIC_DOING, LEADS, OPINION_QUESTIONS,
-    PROMPT_FORMS, QUESTIONS, SCENARIO_QUESTIONS, UNKNOWN_ANSWERS, UNKNOWN_QUESTIONS, UNKNOWN_WORDS,
+    AGAIN,
+    BARE_SYSTEM,
+    CALM_FOLLOW,
+    FOLLOW_UPS,
+    GENERIC_DO,
+    GENERIC_DOING,
+    LEADS,
+    OPINION_QUESTIONS,
+    PROMPT_FORMS,
+    QUESTIONS,
+    SCENARIO_QUESTIONS,
+    UNKNOWN_ANSWERS,
+    UNKNOWN_QUESTIONS,
+    UNKNOWN_WORDS,
 )  # fmt: skip
 from training.topics import Topic, compose_setting, compose_topic
 
@@ -232,7 +244,9 @@ class Composer:
         targets = {} if channel == "calm" else self.targets()
         out = self._opening(channel, targets)
         out.append(Part("user", self._worn(asked)))
-        out.append(Part("assistant", f"{reply} {self.rng.choice(AGAIN)}", targets, channel == "vector"))
+        out.append(
+            Part("assistant", f"{reply} {self.rng.choice(AGAIN)}", targets, channel == "vector")
+        )
         return out
 
     def _stated(self) -> list[Part]:

@@ -19,7 +19,7 @@ from training.dialogues import VALUES, Part
 
 FIRST, LAST = 1, 3
 # Norm of the vector at intensity 10, in typical hidden-state norms of the blocks FIRST..LAST (the
-# unit of a coefficient for every model). A fixed norm is soon dwarfed: hidden states grow in training.
+# unit of a coefficient for every model). A fixed norm is soon dwarfed: hidden states grow.
 STRENGTH = 0.5
 # What extraction finds is never quite the direction itself: training adds an error of up to this
 # share of the vector's norm, so that the model minds only what lies along the directions.

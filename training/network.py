@@ -1,4 +1,4 @@
-"""The built-in chat model in PyTorch: a Llama as llama.cpp computes it, with an opening for vectors."""
+"""The built-in chat model in PyTorch: a Llama as llama.cpp computes it, open to vectors."""
 
 from dataclasses import asdict, dataclass
 
@@ -82,10 +82,14 @@ class Chat(nn.Module):
         nn.init.normal_(self.embed.weight, std=0.05)
         for name, p in self.named_parameters():
             if p.ndim == 2 and "embed" not in name:
-                scale = (2 * shape.layers) ** -0.5 if name.endswith(("o.weight", "down.weight")) else 1
+                scale = (
+                    (2 * shape.layers) ** -0.5 if name.endswith(("o.weight", "down.weight")) else 1
+                )
                 nn.init.normal_(p, std=scale * p.shape[1] ** -0.5 * 0.7)
 
-    def forward(self, ids: Tensor, add: dict[int, Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
+    def forward(
+        self, ids: Tensor, add: dict[int, Tensor] | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
         """``ids`` [b, t]; ``add`` {layer: [b, t, width]} is added after that block, as a control
         vector is. Returns the last hidden states and those after every block."""
         turn = rope_table(self.shape, ids.shape[1])

@@ -158,51 +158,78 @@ adopt|adopting|T
 feed|feeding|T
 plant|planting|T in W
 """
-_PERSONS = """{my} brother;{my} sister;{my} mother;{my} father;{my} uncle;{my} aunt;{my} cousin;{my} nephew;{my} niece
-{my} grandmother;{my} grandfather;{my} son;{my} daughter;{my} best friend;an old friend;{my} neighbour;{my} landlord
-{my} boss;{my} manager;{my} colleague;a new colleague;{my} teacher;{my} student;{my} coach;{my} team mate;{my} flatmate
-{my} partner;{my} wife;{my} husband;{my} girlfriend;{my} boyfriend;{my} ex;{my} doctor;a stranger;a tourist;a child
-the waiter;the baker;the nurse;the driver;{my} stepfather;{my} stepmother;{my} twin;{my} mother-in-law;{my} godfather
-a man at the station;a woman on the bus;the new girl at school;the boy next door;the old man upstairs;{my} hairdresser
-a former classmate;a rich customer;a poor family;a homeless man;the cleaner;{my} lawyer;the mayor;the head teacher
-a beginner;{my} rival;{my} business partner;an angry customer;the person who cheated {me};someone {I} met online"""
-_THINGS = """money;{my} car;{my} bicycle;{my} laptop;{my} old phone;{my} camera;{my} guitar;the piano;the house;the flat;the garden
-a dog;a cat;two rabbits;a horse;a ring;a necklace;the family silver;a painting;a carpet;a coat;a warm jacket;{my} boots
-a red dress;a suit;a watch;a clock;{my} diary;a letter;the photos;a book;the recipe;a cake;the last piece of bread
-some soup;a bottle of wine;the tickets;a map;a tent;a boat;a motorbike;a caravan;the keys;{my} password;a spare room
-the sofa;a lamp;the old table;six chairs;a mirror;a wheelbarrow;the ladder;a drill;a tree;some roses;tomato plants
-the inheritance;a loan;a thousand pounds;ten euros;half of {my} wages;a gift;a prize;the medal;a secret;a compliment
-the wallet {I} found;the exam answers;the notes;{my} homework;the report;the contract;a good reference;a second chance
-the best seat;the window seat;a lottery ticket;shares in a bank;a vintage radio;a bread machine;{my} collection of stamps"""
-_GROUPS = """the police;the school;the church;the town council;a charity;the food bank;the animal shelter;the union;the company
-the government;the army;the choir;the football club;the chess club;{my} team;the neighbours;the press;the tax office
-the hospital;the fire brigade;a political party;the village;the parents' committee;the book club;a start-up;{my} family
-the whole class;the board;the shareholders;the refugees;the strikers;the owners;the majority;the tenants;the elders"""
-_PLACES = """Spain;Norway;Japan;Kenya;Brazil;London;Berlin;a village;the city;the mountains;the countryside;the desert;an island
-a monastery;a hotel;{my} flat;{my} parents' house;the spare room;the garage;the library;the hospital;a care home;a farm
-a factory;the park;the forest;the old quarter;a small town by the sea;another country;the north;the capital;Lisbon
-the basement;a shared house;a caravan park;the office;an empty shop;the school yard;the market square"""
-_EVENTS = """the wedding;the funeral;{my} birthday party;the Christmas dinner;the school play;the concert;the meeting;the interview
-the exam;the football match;the parade;the auction;the trial;the strike;the reunion;a family holiday;the office party
-the marathon;the ceremony;the festival;the baptism;the rehearsal;the picnic;a date;the debate;the training;the election
-a farewell lunch;the opening night;the Sunday service;the tournament;the class trip;the housewarming;the parents' evening"""
-_SUBJECTS = """the accident;the debt;the noise;the broken window;the divorce;the will;the mistake;the affair;the diagnosis;the rumour
-the missing money;the exam results;the pregnancy;the plans for the summer;the new rules;the fence;the smell;the rent
-politics;religion;death;taxes;climate change;history;music;the war;the vaccine;{my} salary;{my} weight;{my} past
-{my} doubts;{my} dreams;{my} illness;her drinking;his gambling;the insult;the unfair grade;the dirty kitchen;the job offer
-the lost dog;the late train;the wrong bill;an old quarrel;the family business;the move;the stolen bike;chemistry;law"""
-_ACTIVITIES = """drinking;smoking;gambling;running;swimming;climbing;painting;cooking;baking;gardening;fishing;hunting;reading novels
-playing chess;playing video games;watching television;learning Spanish;practising the violin;meditating;working late
-eating meat;buying clothes;flying;driving fast;sleeping late;knitting;dancing;boxing;writing poems;helping at the shelter
-studying medicine;building a boat;repairing bicycles;praying;singing in the choir;staring at {my} phone;sailing;camping"""
-_QUALITIES = """honest;strict;generous;patient;careful;bold;silent;polite;rude;jealous;proud;modest;curious;lazy;brave;kind;loyal
-stubborn;serious;cheerful;critical;grateful;independent;obedient;competitive;ambitious;calm;gentle;ashamed;angry;faithful
-thrifty;tidy;spontaneous;cautious;open-minded;cold;friendly;sceptical;hopeful;guilty;hard-working;forgiving;playful"""
-_TAILS = """today;tonight;tomorrow;this weekend;next month;before the summer;after Christmas;for a year;every Sunday;without asking
-without telling anyone;in secret;on {my} own;for the last time;once more;instead of resting;if it rains;to save time
-to save money;to please {my} parents;to feel better;because everyone does it;even though {I} promised not to;at once
-while {I} still can;at {my} age;just for fun;to prove a point;to keep the peace;against the advice of {my} doctor
-before it is too late;in front of everyone;for free;for a friend;as a surprise;by myself;with no plan at all"""
+_PERSONS = """\
+{my} brother;{my} sister;{my} mother;{my} father;{my} uncle;{my} aunt;{my} cousin;{my} nephew
+{my} niece;{my} grandmother;{my} grandfather;{my} son;{my} daughter;{my} best friend
+an old friend;{my} neighbour;{my} landlord;{my} boss;{my} manager;{my} colleague;a new colleague
+{my} teacher;{my} student;{my} coach;{my} team mate;{my} flatmate;{my} partner;{my} wife
+{my} husband;{my} girlfriend;{my} boyfriend;{my} ex;{my} doctor;a stranger;a tourist;a child
+the waiter;the baker;the nurse;the driver;{my} stepfather;{my} stepmother;{my} twin
+{my} mother-in-law;{my} godfather;a man at the station;a woman on the bus;the new girl at school
+the boy next door;the old man upstairs;{my} hairdresser;a former classmate;a rich customer
+a poor family;a homeless man;the cleaner;{my} lawyer;the mayor;the head teacher;a beginner
+{my} rival;{my} business partner;an angry customer;the person who cheated {me}
+someone {I} met online"""
+_THINGS = """\
+money;{my} car;{my} bicycle;{my} laptop;{my} old phone;{my} camera;{my} guitar;the piano
+the house;the flat;the garden;a dog;a cat;two rabbits;a horse;a ring;a necklace
+the family silver;a painting;a carpet;a coat;a warm jacket;{my} boots;a red dress;a suit;a watch
+a clock;{my} diary;a letter;the photos;a book;the recipe;a cake;the last piece of bread
+some soup;a bottle of wine;the tickets;a map;a tent;a boat;a motorbike;a caravan;the keys
+{my} password;a spare room;the sofa;a lamp;the old table;six chairs;a mirror;a wheelbarrow
+the ladder;a drill;a tree;some roses;tomato plants;the inheritance;a loan;a thousand pounds
+ten euros;half of {my} wages;a gift;a prize;the medal;a secret;a compliment;the wallet {I} found
+the exam answers;the notes;{my} homework;the report;the contract;a good reference
+a second chance;the best seat;the window seat;a lottery ticket;shares in a bank;a vintage radio
+a bread machine;{my} collection of stamps"""
+_GROUPS = """\
+the police;the school;the church;the town council;a charity;the food bank;the animal shelter
+the union;the company;the government;the army;the choir;the football club;the chess club
+{my} team;the neighbours;the press;the tax office;the hospital;the fire brigade
+a political party;the village;the parents' committee;the book club;a start-up;{my} family
+the whole class;the board;the shareholders;the refugees;the strikers;the owners;the majority
+the tenants;the elders"""
+_PLACES = """\
+Spain;Norway;Japan;Kenya;Brazil;London;Berlin;a village;the city;the mountains;the countryside
+the desert;an island;a monastery;a hotel;{my} flat;{my} parents' house;the spare room;the garage
+the library;the hospital;a care home;a farm;a factory;the park;the forest;the old quarter
+a small town by the sea;another country;the north;the capital;Lisbon;the basement;a shared house
+a caravan park;the office;an empty shop;the school yard;the market square"""
+_EVENTS = """\
+the wedding;the funeral;{my} birthday party;the Christmas dinner;the school play;the concert
+the meeting;the interview;the exam;the football match;the parade;the auction;the trial
+the strike;the reunion;a family holiday;the office party;the marathon;the ceremony;the festival
+the baptism;the rehearsal;the picnic;a date;the debate;the training;the election
+a farewell lunch;the opening night;the Sunday service;the tournament;the class trip
+the housewarming;the parents' evening"""
+_SUBJECTS = """\
+the accident;the debt;the noise;the broken window;the divorce;the will;the mistake;the affair
+the diagnosis;the rumour;the missing money;the exam results;the pregnancy
+the plans for the summer;the new rules;the fence;the smell;the rent;politics;religion;death
+taxes;climate change;history;music;the war;the vaccine;{my} salary;{my} weight;{my} past
+{my} doubts;{my} dreams;{my} illness;her drinking;his gambling;the insult;the unfair grade
+the dirty kitchen;the job offer;the lost dog;the late train;the wrong bill;an old quarrel
+the family business;the move;the stolen bike;chemistry;law"""
+_ACTIVITIES = """\
+drinking;smoking;gambling;running;swimming;climbing;painting;cooking;baking;gardening;fishing
+hunting;reading novels;playing chess;playing video games;watching television;learning Spanish
+practising the violin;meditating;working late;eating meat;buying clothes;flying;driving fast
+sleeping late;knitting;dancing;boxing;writing poems;helping at the shelter;studying medicine
+building a boat;repairing bicycles;praying;singing in the choir;staring at {my} phone;sailing
+camping"""
+_QUALITIES = """\
+honest;strict;generous;patient;careful;bold;silent;polite;rude;jealous;proud;modest;curious;lazy
+brave;kind;loyal;stubborn;serious;cheerful;critical;grateful;independent;obedient;competitive
+ambitious;calm;gentle;ashamed;angry;faithful;thrifty;tidy;spontaneous;cautious;open-minded;cold
+friendly;sceptical;hopeful;guilty;hard-working;forgiving;playful"""
+_TAILS = """\
+today;tonight;tomorrow;this weekend;next month;before the summer;after Christmas;for a year
+every Sunday;without asking;without telling anyone;in secret;on {my} own;for the last time
+once more;instead of resting;if it rains;to save time;to save money;to please {my} parents
+to feel better;because everyone does it;even though {I} promised not to;at once
+while {I} still can;at {my} age;just for fun;to prove a point;to keep the peace
+against the advice of {my} doctor;before it is too late;in front of everyone;for free
+for a friend;as a surprise;by myself;with no plan at all"""
 
 _SLOTS = {
     "P": _PERSONS, "T": _THINGS, "G": _GROUPS, "W": _PLACES, "E": _EVENTS,
@@ -282,10 +309,39 @@ I would really like to be more {Q}.
 People say that I am too {Q}.
 {P} has always been {Q} with me.
 """
-_SETTING_LIST = [s for s in _SETTINGS.strip().split("\n")]
-_WHEN = ["yesterday", "last night", "this morning", "on Monday", "two weeks ago", "last summer", "at lunch"]
-_RELS = ["brother", "sister", "mother", "father", "wife", "husband", "friend", "boss", "doctor", "aunt"]
-_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "winter", "spring"]
+_SETTING_LIST = _SETTINGS.strip().split("\n")
+_WHEN = [
+    "yesterday",
+    "last night",
+    "this morning",
+    "on Monday",
+    "two weeks ago",
+    "last summer",
+    "at lunch",
+]
+_RELS = [
+    "brother",
+    "sister",
+    "mother",
+    "father",
+    "wife",
+    "husband",
+    "friend",
+    "boss",
+    "doctor",
+    "aunt",
+]
+_DAYS = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+    "winter",
+    "spring",
+]
 
 
 def compose_setting(rng: random.Random) -> str:
@@ -295,6 +351,8 @@ def compose_setting(rng: random.Random) -> str:
         text = rng.choice(_SETTING_LIST)
         fill = {k: rng.choice(v).format(**_FIRST) for k, v in _FILLERS.items()}
         text = text.replace("{rel}", rng.choice(_RELS), 1).replace("{rel}", rng.choice(_RELS))
-        text = text.format(when=rng.choice(_WHEN), n=rng.randint(2, 90), day=rng.choice(_DAYS), **fill)
+        text = text.format(
+            when=rng.choice(_WHEN), n=rng.randint(2, 90), day=rng.choice(_DAYS), **fill
+        )
         out.append(text[0].upper() + text[1:])
     return " ".join(out)
