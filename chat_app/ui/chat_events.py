@@ -22,7 +22,7 @@ from chat_app.values.profile import Profile
 _TICK_S = 0.4
 # Often enough to read along. Each update costs the browser a rendering of the whole reply, so
 # that they come less often as it grows: half as often after so many characters, and so on.
-_UPDATE_S, _UPDATE_CHARS = 0.05, 1000
+_UPDATE_S, _UPDATE_CHARS = 0.03, 600
 
 
 def wire(page: Page, opened: Iterable[Any]) -> None:
