@@ -51,6 +51,7 @@ def _wire_targets(page: Page) -> None:
         guarded(changed, queued=False),
         [page.open_id, *panel.inputs],
         [panel.summary, *panel.tabs.values()],
+        trigger_mode="multiple",  # a click while the one before is answered counts too
         show_progress="hidden",
         queue=False,
     )

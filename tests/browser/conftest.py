@@ -149,7 +149,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _running(home: Path, **settings: str) -> Iterator[Server]:
+def running(home: Path, **settings: str) -> Iterator[Server]:
     """``valueflow`` with its data in ``home``, until the block ends."""
     port = _free_port()
     given = {f"VALUEFLOW_{name.upper()}": value for name, value in settings.items()}
@@ -178,7 +178,7 @@ def _running(home: Path, **settings: str) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     chromium()  # nothing is started for tests that will not run
-    with _running(tmp_path_factory.mktemp("valueflow")) as server:
+    with running(tmp_path_factory.mktemp("valueflow")) as server:
         yield server
 
 
@@ -193,7 +193,7 @@ def babbler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for tensor in gguf.GGUFReader(model, "r+").tensors:
         if tensor.name == "token_embd.weight":
             tensor.data[-3:] = 0
-    with _running(home, model=str(model), max_tokens="3000", temperature="0.5") as server:
+    with running(home, model=str(model), max_tokens="3000", temperature="0.5") as server:
         yield server
 
 

@@ -240,6 +240,14 @@ def test_an_example_sets_its_profile_and_asks(chat: ChatPage):
     chat.wait_until_ready()
     expect(chat.number("svt/stimulation")).to_have_value("8")
     expect(chat.page.locator("#vf-profile-name input")).to_have_value("Adventurer")
+    # At once after a new chat, whose cleared sliders are being answered still.
+    chat.page.locator("#vf-new").click()
+    expect(chat.questions).to_have_count(0)
+    chat.page.locator("#vf-chat .example").nth(1).click()
+    expect(chat.page.locator("#vf-summary")).to_contain_text("stimulation +8")
+    chat.wait_until_ready()
+    time.sleep(1)
+    expect(chat.page.locator("#vf-summary")).to_contain_text("stimulation +8")
 
 
 def test_an_empty_message_is_not_sent(chat: ChatPage):
