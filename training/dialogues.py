@@ -22,9 +22,14 @@ from training.phrasings import (
     AGAIN,
     BARE_SYSTEM,
     CALM_FOLLOW,
+    FOLLOW_FAILS,
+    FOLLOW_FRAMES,
     FOLLOW_UPS,
+    FOLLOW_WHO,
     GENERIC_DO,
     GENERIC_DOING,
+    IDENTITY_ANSWERS,
+    IDENTITY_QUESTIONS,
     LEADS,
     OPINION_QUESTIONS,
     PROMPT_FORMS,
@@ -34,7 +39,7 @@ from training.phrasings import (
     UNKNOWN_QUESTIONS,
     UNKNOWN_WORDS,
 )  # fmt: skip
-from training.topics import Topic, compose_setting, compose_topic
+from training.topics import Topic, compose_setting, compose_topic, fill
 
 CORPUS = Path(__file__).parent / "corpus"
 VALUES = tuple(PHRASES)
@@ -107,6 +112,14 @@ class Composer:
         if topic.setting and self.rng.random() < 0.35:
             text = f"{topic.setting} {text[0].upper()}{text[1:]}"
         return self._worn(text), topic.you_do, topic.you_doing
+
+    def follow_up(self) -> tuple[str, tuple[str, ...]]:
+        """A question about the answer before, and the kinds of parts that answer it."""
+        if self.rng.random() < 0.6:
+            return self.rng.choice(FOLLOW_UPS)
+        who, fails = self.rng.choice(FOLLOW_WHO), self.rng.choice(FOLLOW_FAILS)
+        asked = fill(self.rng.choice(FOLLOW_FRAMES), self.rng, who=who, fails=fails)
+        return self._worn(asked), self.rng.choice((("stance", "action"), ("reason", "action")))
 
     def _worn(self, text: str) -> str:
         """As people type: now and then a greeting, no capitals, no full stop."""
@@ -212,7 +225,7 @@ class Composer:
                 asked, do, doing = self.question()
                 kinds: tuple[str, ...] = ("stance", "reason", "action")
             else:
-                asked, kinds = self.rng.choice(FOLLOW_UPS)
+                asked, kinds = self.follow_up()
             out.append(Part("user", asked))
             text = self.answer(targets, do, doing, kinds)
             if not targets and self.rng.random() < 0.2:
@@ -221,6 +234,9 @@ class Composer:
         return out
 
     def _exchange(self) -> list[tuple[str, str]]:
+        if self.rng.random() < 0.15:
+            who = self._worn(self.rng.choice(IDENTITY_QUESTIONS))
+            return [("user", who), ("assistant", self.rng.choice(IDENTITY_ANSWERS))]
         s = self.rng.choice(self.smalltalk)
         return [("user", self._worn(s["user"])), ("assistant", s["assistant"])]
 
@@ -230,9 +246,9 @@ class Composer:
         targets = {} if channel == "calm" else self.targets()
         out = self._opening(channel, targets)
         for _ in range(self.rng.choice((1, 1, 2, 3))):
-            user, reply = self._exchange()
-            out.append(Part(*user))
-            out.append(Part(*reply, targets, channel == "vector"))
+            (_, said), (_, reply) = self._exchange()
+            out.append(Part("user", said))
+            out.append(Part("assistant", reply, targets, channel == "vector"))
         return out
 
     def _unknown(self) -> list[Part]:

@@ -354,3 +354,74 @@ What I can do is think with you about everyday questions.
 If you have a choice to make, I would be glad to talk about that.
 I was made for everyday dilemmas, so try me with one of those.
 """.strip().split("\n")
+
+IDENTITY_QUESTIONS = """
+Who are you?
+What are you?
+Who am I talking to?
+What exactly are you?
+Tell me about yourself.
+Introduce yourself.
+What is your purpose?
+What were you made for?
+Why were you made?
+What are you for?
+Which model are you?
+What model are you?
+What kind of model are you?
+What kind of assistant are you?
+Are you an AI?
+Are you a chatbot?
+Are you ChatGPT?
+Are you a large language model?
+How big are you?
+How large are you?
+Where do you run?
+Do you run on a server?
+What can you tell me about yourself?
+Hello, who are you?
+who r u
+and who are you
+May I ask who you are?
+So what are you, really?
+Can you say who you are?
+What should I know about you?
+""".strip().split("\n")
+
+IDENTITY_ANSWERS = """
+I am a very small language model that runs on this computer. I was made to show value steering.
+I'm a very small model on your own computer, made to show how values steer an answer.
+A very small language model, running on this computer, made to show value steering.
+I am a very small model. I run on this computer, and I was made to show value steering.
+I'm a very small language model made to show value steering, all on this computer.
+""".strip().split("\n")
+
+# Follow-ups that name something new; the answer stays with the topic. Slots as in training.topics.
+FOLLOW_FRAMES = """
+What if {who} {fails}?
+And if {who} {fails}?
+But {who} {fails}. What then?
+What if {P} {fails}?
+What about {P}?
+What about {S}?
+And {S}?
+But I am afraid of {S}.
+I am worried about {P}.
+{P} says the opposite.
+{P} would not like it.
+But {P} needs {T} too.
+Would it be different with {P}?
+Does {S} change anything?
+What if I lose {T}?
+I have already told {P}.
+It is too late for that.
+I only have until {E}.
+Could {P} help me?
+Should I ask {P} first?
+""".strip().split("\n")
+FOLLOW_WHO = ("he", "she", "it", "nobody", "someone")
+FOLLOW_FAILS = (
+    "can't pay it back", "says no", "gets angry", "finds out", "changes the plan", "never answers",
+    "laughs at me", "gets hurt", "tells everyone", "leaves", "lies to me", "needs it back",
+    "does not agree", "asks why", "is not ready", "breaks it", "wants more", "forgets about it",
+)  # fmt: skip

@@ -344,15 +344,19 @@ _DAYS = [
 ]
 
 
+def fill(text: str, rng: random.Random, **more: str) -> str:
+    """``text`` with its slots filled, from the asker's own side ("my brother")."""
+    words = {k: rng.choice(v).format(**_FIRST) for k, v in _FILLERS.items()}
+    return text.format(**words, **more)
+
+
 def compose_setting(rng: random.Random) -> str:
     """One or two sentences of circumstance, so that the topic is not all there is to read."""
     out = []
     for _ in range(rng.choice((1, 1, 2))):
         text = rng.choice(_SETTING_LIST)
-        fill = {k: rng.choice(v).format(**_FIRST) for k, v in _FILLERS.items()}
         text = text.replace("{rel}", rng.choice(_RELS), 1).replace("{rel}", rng.choice(_RELS))
-        text = text.format(
-            when=rng.choice(_WHEN), n=rng.randint(2, 90), day=rng.choice(_DAYS), **fill
-        )
+        when, day = rng.choice(_WHEN), rng.choice(_DAYS)
+        text = fill(text, rng, when=when, n=str(rng.randint(2, 90)), day=day)
         out.append(text[0].upper() + text[1:])
     return " ".join(out)
