@@ -1,5 +1,6 @@
 """An untrained encoder in the sentence-transformers layout: tokenizer, tiny BERT, pooling."""
 
+import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -65,6 +66,27 @@ def untrained_encoder(
     return SentenceTransformer(
         modules=[transformer, Pooling(dim, pooling_mode="mean"), Normalize()], device="cpu"
     )
+
+
+def save_whole(model: SentenceTransformer, folder: Path) -> None:
+    """Save ``model`` beside ``folder`` and rename, so that ``folder`` is only ever whole.
+
+    A process that has the old encoder open maps its weights from the file: writing into that file
+    would change or kill the encoder under its feet, and a renamed one stays as it is.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
+        new, old = Path(beside, "new"), Path(beside, "old")
+        model.save(str(new), create_model_card=False)
+        if folder.exists():
+            # A folder cannot be renamed onto one that holds files.
+            os.rename(folder, old)
+        try:
+            os.rename(new, folder)
+        except OSError:
+            if old.exists():
+                os.rename(old, folder)
+            raise
 
 
 def folder_bytes(folder: Path) -> int:

@@ -13,7 +13,7 @@ import torch
 
 from chat_app.hives.train import TrainingSettings, train
 from chat_app.vidb.loading import load_vidb
-from training.hives_model import folder_bytes, train_tokenizer, untrained_encoder
+from training.hives_model import folder_bytes, save_whole, train_tokenizer, untrained_encoder
 from training.hives_texts import VALUES, Batches, Composer, held_out
 
 log = logging.getLogger("train_hives")
@@ -42,7 +42,7 @@ def main() -> None:
     log.info("%d seed texts, %d parameters", len(seed), sum(p.numel() for p in model.parameters()))
 
     def checkpoint(step: int) -> None:
-        model.save(str(arguments.out.with_name(arguments.out.name + "-checkpoint")))
+        save_whole(model, arguments.out.with_name(arguments.out.name + "-checkpoint"))
 
     settings = TrainingSettings(
         steps=arguments.steps, learning_rate=arguments.learning_rate, penalty=arguments.penalty,
@@ -50,7 +50,7 @@ def main() -> None:
         mask=arguments.mask,
     )  # fmt: skip
     train(model, Batches(composer, seed), settings, checkpoint)
-    model.save(str(arguments.out), create_model_card=False)
+    save_whole(model, arguments.out)
     log.info("saved %s, %.1f MB", arguments.out, folder_bytes(arguments.out) / 1e6)
 
 
