@@ -16,7 +16,7 @@ from chat_app.llm.model import ChatModel
 from chat_app.settings import settings
 from chat_app.steering.prompts import intensity_prompt
 from training.dialogues import Composer, read_corpus
-from training.phrasings import CALM_FOLLOW
+from training.phrasings import CALM_FOLLOW, GENERIC_DO, GENERIC_DOING
 from training.train_chat import read_vidb
 
 
@@ -58,7 +58,9 @@ def examine(reply: Reply, do: str, doing: str, known: list[re.Pattern[str]]) -> 
     """What holds of one reply to a question about ``do`` / ``doing``."""
     found = dissect(reply.text, known)
     slots = [(k.lower(), v.lower()) for m in found if m for k, v in m.groupdict().items()]
-    exact = [v == (do if k == "do" else doing).lower() for k, v in slots]
+    vague = {"do": GENERIC_DO, "doing": GENERIC_DOING}  # "do it" where no topic was named
+    asked = {"do": do, "doing": doing}
+    exact = [v == asked[k].lower() or (asked[k] in vague[k] and v in vague[k]) for k, v in slots]
     complete = reply.finish == "stop" and reply.text.rstrip().endswith((".", "!", "?"))
     bare = re.sub(f"{re.escape(doing)}|{re.escape(do)}", "_", reply.text, flags=re.IGNORECASE)
     return {
