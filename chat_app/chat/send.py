@@ -17,7 +17,7 @@ from chat_app.chat.turns import turns_of
 from chat_app.db.conversations import branch, get_conversation, get_message, tree
 from chat_app.db.tables import Conversation, new_id
 from chat_app.errors import ValueflowError
-from chat_app.llm.engine import Piece, Reply, Sampling
+from chat_app.llm.engine import Piece, Reply, Sampling, rest
 from chat_app.values.profile import Profile
 
 if TYPE_CHECKING:
@@ -202,17 +202,8 @@ def _tell(
     except GeneratorExit:
         # The reader has gone. The engine is asked to end, which gives the reply with its tokens.
         cancel.set()
-        row.end("stopped", reply=_rest(pieces))
+        row.end("stopped", reply=rest(pieces))
         raise
-
-
-def _rest(pieces: Generator[Piece, None, Reply]) -> Reply:
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as end:
-            reply: Reply = end.value
-            return reply
 
 
 def _started(row: ReplyRow, notes: tuple[str, ...]) -> Started:

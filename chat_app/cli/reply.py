@@ -87,7 +87,7 @@ def _imported(studio: "Studio", pairs: list[tuple[str, float]]) -> "ControlVecto
     """The sum of imported vectors with their coefficients; None where there is none."""
     if not pairs:
         return None
-    from chat_app.steering.library import load_vector
+    from chat_app.steering.imported import load_vector
 
     folder, info = studio.settings.vectors_dir, studio.model.info
     first, *others = (c * load_vector(name, folder, info) for name, c in pairs)

@@ -46,7 +46,7 @@ def build(model: Model = None, as_json: AsJson = False) -> None:
 @app.command("list")
 def list_(model: Model = None, as_json: AsJson = False) -> None:
     """List the vectors that you imported, and whether they fit the model."""
-    from chat_app.steering.library import load_vector, names
+    from chat_app.steering.imported import load_vector, names
 
     studio = _studio(model)
     folder, info = studio.settings.vectors_dir, studio.model.info
@@ -129,7 +129,7 @@ def import_(
     model: Model = None,
 ) -> None:
     """Keep a control vector for `valueflow reply --vector NAME`, once it fits the model."""
-    from chat_app.steering.library import import_vector
+    from chat_app.steering.imported import import_vector
 
     studio = _studio(model)
     kept = import_vector(file, studio.settings.vectors_dir, studio.model.info, name)

@@ -103,13 +103,7 @@ class Engine:
         cancel: threading.Event | None = None,
     ) -> Reply:
         """The whole reply at once; as :meth:`stream`."""
-        pieces = self.stream(turns, sampling, vector=vector, cancel=cancel)
-        while True:
-            try:
-                next(pieces)
-            except StopIteration as end:
-                reply: Reply = end.value
-                return reply
+        return rest(self.stream(turns, sampling, vector=vector, cancel=cancel))
 
     def next_logits(
         self, turns: Sequence[Turn], *, vector: VectorBuffer | None = None
@@ -202,6 +196,16 @@ class Engine:
                 )
                 self._cells += chunk
         return kept
+
+
+def rest(pieces: Generator[Piece, None, Reply]) -> Reply:
+    """The reply of a stream, whose remaining pieces are passed over."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            reply: Reply = end.value
+            return reply
 
 
 def _common_prefix(old: Sequence[Cell], new: Sequence[Cell]) -> int:
