@@ -8,6 +8,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from chat_app.chat.studio import Studio
+from chat_app.db.database import Database, open_database
 from chat_app.llm.engine import Engine
 from chat_app.llm.model import ChatModel
 from chat_app.settings import data_path, settings
@@ -34,6 +35,14 @@ def home(tmp_path: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     (folder / "cache").symlink_to(shared_cache, target_is_directory=True)
     monkeypatch.setenv("VALUEFLOW_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def database(home: Path) -> Iterator[Database]:
+    """An empty database, where the app itself would have it."""
+    opened = open_database(f"sqlite:///{home / 'valueflow.db'}")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -16,16 +16,9 @@ from chat_app.chat.conversations import (
     title_from,
 )
 from chat_app.chat.rows import recover
-from chat_app.db.database import DatabaseError, open_database
+from chat_app.db.database import DatabaseError
 from chat_app.errors import ValueflowError
 from tests.talks import KIND, measure, new_talk, say
-
-
-@pytest.fixture
-def database(home):
-    opened = open_database(f"sqlite:///{home / 'valueflow.db'}")
-    yield opened
-    opened.close()
 
 
 def test_the_conversation_that_changed_last_comes_first(database):

@@ -10,18 +10,10 @@ from chat_app.chat.profiles import (
     offered_profiles,
     save_profile,
 )
-from chat_app.db.database import open_database
 from chat_app.db.profiles import find_profile
 from chat_app.values.profile import Profile
 
 KIND = Profile("kind", {"svt/benevolence": 8, "svt/power": 0}, "for hard days", "prompt")
-
-
-@pytest.fixture
-def database(home):
-    opened = open_database(f"sqlite:///{home / 'valueflow.db'}")
-    yield opened
-    opened.close()
 
 
 def test_what_is_saved_is_loaded_as_it_was(database):

@@ -15,20 +15,13 @@ from chat_app.chat.export import (
     export_conversation,
     write_export,
 )
-from chat_app.db.database import DatabaseError, open_database
+from chat_app.db.database import DatabaseError
 from chat_app.errors import ValueflowError
 from chat_app.values.profile import Profile
 from tests.talks import measure, new_talk, say
 
 FORMULA = '=HYPERLINK("http://x","y")'
 NASTY = "<script>alert(1)</script>\n## You\n| a | b |\n-1 & <b>bold</b> \u2028# Title"
-
-
-@pytest.fixture
-def database(home):
-    opened = open_database(f"sqlite:///{home / 'valueflow.db'}")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

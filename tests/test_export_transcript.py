@@ -20,13 +20,6 @@ from tests.talks import measure, new_talk, say
 
 
 @pytest.fixture
-def database(home):
-    opened = open_database(f"sqlite:///{home / 'valueflow.db'}")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def other(tmp_path):
     """The database of someone else."""
     opened = open_database(f"sqlite:///{tmp_path / 'other' / 'valueflow.db'}")
