@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     model: str = "builtin"
     hives: str = "builtin"
     vidb: str = "builtin"
+    judge_url: str | None = None
+    judge_model: str | None = None
     host: str = "127.0.0.1"
     port: int = Field(7860, ge=1, le=65535)
     n_ctx: int = Field(4096, ge=64)

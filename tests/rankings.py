@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chat_app.evaluation.panels import Window
+from chat_app.evaluation.ranking import Lineup, Order
 
 
 def draw_orders(utilities: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -38,11 +39,11 @@ class LatentRanker:
         self.utility = utility
         self.calls: list[int] = []
 
-    def rank(self, windows: Sequence[Window]) -> list[tuple[int, ...]]:
+    def rank(self, windows: Sequence[Lineup]) -> list[Order]:
         self.calls.append(len(windows))
-        return [self._order(window) for window in windows]
+        return [self._order(window) for window in windows if isinstance(window, Window)]
 
-    def _order(self, window: Window) -> tuple[int, ...]:
+    def _order(self, window: Window) -> Order:
         response = window.texts[window.place]
         known = window.intensities(self.truth.get(response, np.nan))
         if np.isnan(known[window.place]):  # an anchor that plays the response

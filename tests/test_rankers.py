@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_app.evaluation.panels import bucket_windows
-from chat_app.evaluation.rankers import HivesRanker, gaussian_kernel, kernel_ridge
+from chat_app.evaluation.ranker_hives import HivesRanker, gaussian_kernel, kernel_ridge
 from chat_app.hives.encoder import load_encoder
 from chat_app.hives.space import build_space
 from chat_app.values.phrases import PHRASES

@@ -21,7 +21,7 @@ from rich.table import Table
 from scipy.stats import spearmanr
 
 from chat_app.evaluation.evaluator import Evaluator
-from chat_app.evaluation.rankers import HivesRanker
+from chat_app.evaluation.ranker_hives import HivesRanker
 from chat_app.hives.encoder import load_encoder
 from chat_app.hives.space import build_space
 from chat_app.llm.engine import Engine, Sampling, Turn

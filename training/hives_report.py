@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from chat_app.evaluation.rankers import HivesRanker, IntensityModel, fit_intensity
+from chat_app.evaluation.ranker_hives import HivesRanker, IntensityModel, fit_intensity
 from chat_app.hives.encoder import load_encoder
 from chat_app.hives.labels import direction, label_path
 from chat_app.hives.metrics import axis_orthogonality, rank_accuracy, similarity_correlation

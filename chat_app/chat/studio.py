@@ -14,6 +14,7 @@ from chat_app.settings import Settings
 if TYPE_CHECKING:
     from chat_app.db.database import Database
     from chat_app.evaluation.evaluator import Evaluator
+    from chat_app.evaluation.ranking import Ranker
     from chat_app.hives.encoder import Encoder
     from chat_app.hives.space import Space
     from chat_app.llm.engine import Engine, VectorBuffer
@@ -96,9 +97,27 @@ class Studio:
     @_Part
     def evaluator(self) -> "Evaluator":
         from chat_app.evaluation.evaluator import Evaluator
-        from chat_app.evaluation.rankers import HivesRanker
 
-        return Evaluator(self.vidb, HivesRanker(self.space))
+        return Evaluator(self.vidb, self.ranker("hives"))
+
+    def ranker(self, name: str) -> "Ranker":
+        """The ranker of that name, "hives", "llm" or "remote", made once.
+
+        Raises RankerError for another name, or for settings that it lacks.
+        """
+        from chat_app.evaluation.rankers import make_ranker
+
+        key = f"ranker {name}"
+        with self._locks.setdefault(key, threading.Lock()):
+            if key not in self._parts:
+                self._parts[key] = make_ranker(
+                    name,
+                    settings=self.settings,
+                    space=lambda: self.space,
+                    judge=lambda: self.judge,
+                )
+        made: Ranker = self._parts[key]
+        return made
 
     @_Part
     def space(self) -> "Space":
@@ -119,12 +138,21 @@ class Studio:
         return Engine(self.model, n_ctx=self.settings.n_ctx, n_threads=self.settings.n_threads)
 
     @_Part
+    def judge(self) -> "ChatModel":
+        """The model that the "llm" ranker asks: ``judge_model``, or else the chat model itself."""
+        source = self.settings.judge_model
+        return self._load(source) if source and source != self.settings.model else self.model
+
+    @_Part
     def model(self) -> "ChatModel":
+        return self._load(self.settings.model)
+
+    def _load(self, source: str) -> "ChatModel":
         from chat_app.llm.hub import resolve_model
         from chat_app.llm.model import ChatModel
 
         return ChatModel.load(
-            resolve_model(self.settings.model),
+            resolve_model(source),
             n_gpu_layers=self.settings.n_gpu_layers,
             cache_dir=self.settings.cache_dir,
         )
@@ -160,7 +188,7 @@ class Studio:
 
     def close(self) -> None:
         """Give the memory back; the parts that were loaded cannot be used any more."""
-        for name in ("engine", "model", "database"):
+        for name in ("engine", "judge", "model", "database"):
             part = self._parts.pop(name, None)
             if part is not None:
                 part.close()

@@ -27,7 +27,7 @@ from chat_app.evaluation.plackett_luce import (
 from chat_app.vidb.loading import HIGHEST, LOWEST, Anchor, Vidb
 
 if TYPE_CHECKING:
-    from chat_app.evaluation.rankers import Ranker
+    from chat_app.evaluation.ranking import Ranker
 
 Order = tuple[int, ...]
 

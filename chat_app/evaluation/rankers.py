@@ -1,199 +1,33 @@
-"""Rankers: who orders a window of texts from most supportive to most opposing of its value."""
+"""The rankers by name, for every door that lets a person choose one."""
 
-import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import product
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
-from threadpoolctl import threadpool_limits
+from chat_app.evaluation.ranking import RANKERS, Lineup, Ranker, RankerError, RankerName
 
-from chat_app.evaluation.panels import Window
-from chat_app.hives.space import Space
+if TYPE_CHECKING:
+    from chat_app.hives.space import Space
+    from chat_app.llm.model import ChatModel
+    from chat_app.settings import Settings
 
-Matrix = NDArray[np.float64]
-
-# Texts about other values are near-zero examples: a text about pleasure neither supports nor
-# opposes security. Each weighs little, since now and then one does.
-_OTHER_WEIGHT = 0.02
-_WIDTHS = (0.3, 0.6, 1.5)
-_RIDGES = (0.01, 0.03, 0.1)
-# Texts that width and ridge are chosen on, and the most that the final fit takes.
-_TRIAL = 640
-_MOST = 4000
-_LIMIT = 10.0
+__all__ = ["RANKERS", "Lineup", "Ranker", "RankerError", "RankerName", "make_ranker"]
 
 
-class Ranker(Protocol):
-    """``rank`` gives, for each window, indices into ``window.texts``, most supportive first.
+def make_ranker(
+    name: str,
+    *,
+    settings: "Settings",
+    space: "Callable[[], Space]",
+    judge: "Callable[[], ChatModel]",
+) -> Ranker:
+    """The ranker called ``name``, one of ``RANKERS``; only what it needs is loaded.
 
-    ``version`` changes whenever the same window could be ordered otherwise.
+    "hives" calls ``space``, "llm" calls ``judge``, "remote" reads ``settings`` and the key in the
+    environment. Raises RankerError for another name or missing settings, and what ``space`` and
+    ``judge`` raise.
     """
+    if name == "hives":
+        from chat_app.evaluation.ranker_hives import HivesRanker
 
-    name: str
-    version: str
-
-    def rank(self, windows: Sequence[Window]) -> list[tuple[int, ...]]: ...
-
-
-@dataclass(frozen=True, eq=False)
-class IntensityModel:
-    """Kernel ridge fits of intensity on unit vectors, one per value, that share one solve.
-
-        f_v(z) = sum over i of alpha_iv k(z_i, z),   k(a, b) = exp(-gamma |a - b|^2) + 1
-
-    points: [n, d] texts of all values; alpha: [n, V], a column per value of ``values``; held_out:
-    [n] what each text would be given, for its own value, by the fit without it; error: mean
-    square of held_out - intensity. The + 1 is the offset, penalised like the rest.
-    """
-
-    values: tuple[str, ...]
-    points: Matrix
-    alpha: Matrix
-    gamma: float
-    held_out: Matrix
-    error: float
-
-    def __call__(self, z: NDArray[np.float32]) -> Matrix:
-        """Predicted intensities of unit rows z [m, d] for all values: [m, V], not clipped."""
-        return gaussian_kernel(z.astype(np.float64), self.points, self.gamma) @ self.alpha
-
-
-def gaussian_kernel(a: Matrix, b: Matrix, gamma: float) -> Matrix:
-    """exp(-gamma |a_i - b_j|^2) + 1 of unit rows: [n, m]."""
-    return np.exp(-2.0 * gamma * (1.0 - a @ b.T)) + 1.0
-
-
-def kernel_ridge(
-    points: Matrix, own: Sequence[str], intensity: Matrix, width: float, ridge: float
-) -> IntensityModel:
-    """For every value v, minimise over f in closed form
-
-        sum over texts i of v of (y_i - f(z_i))^2
-        + w x sum over the other texts j of f(z_j)^2  +  ridge |f|^2
-
-    with w = 0.02. The systems C_v = K + ridge diag(1 / weights) differ only at v's own texts E,
-    where the weight is 1 and not w, so that one inverse serves all (Woodbury):
-
-        mu = ridge / w,  delta = mu - ridge,  G = (K + mu I)^-1,  S_v = (I - delta G_EE)^-1
-        alpha_v = C_v^-1 y = G_E S_v y_E,     (C_v^-1)_EE = G_EE S_v
-        y_i - held_out_i = alpha_iv / (C_v^-1)_ii   (Rasmussen and Williams 2006, eq. 5.12)
-
-    points: [n, d] unit rows; own: n value ids; intensity: [n]. gamma is ``width`` over the mean
-    squared distance of the points, so that a width suits any encoder.
-    """
-    spread = max(2.0 * (1.0 - float((points.mean(axis=0) ** 2).sum())), 1e-6)
-    gamma = width / spread
-    mu = ridge / _OTHER_WEIGHT
-    shared = gaussian_kernel(points, points, gamma) + mu * np.eye(len(points))
-    # Several BLAS threads beside a busy chat model wait for each other: 35 ms became 4 s.
-    with threadpool_limits(1):
-        inverse = cho_solve(cho_factor(shared), np.eye(len(points)))
-        values = tuple(dict.fromkeys(own))
-        alpha = np.zeros((len(points), len(values)))
-        residual = np.zeros(len(points))
-        for column, value in enumerate(values):
-            rows = np.array([i for i, v in enumerate(own) if v == value])
-            inner = inverse[np.ix_(rows, rows)]
-            solved = np.linalg.inv(np.eye(len(rows)) - (mu - ridge) * inner)
-            alpha[:, column] = inverse[:, rows] @ (solved @ intensity[rows])
-            residual[rows] = alpha[rows, column] / np.diag(inner @ solved)
-    error = float((residual**2).mean())
-    return IntensityModel(values, points, alpha, gamma, intensity - residual, error)
-
-
-def fit_intensity(points: Matrix, own: Sequence[str], intensity: Matrix) -> IntensityModel:
-    """``kernel_ridge`` with the width and ridge of least leave-one-out error.
-
-    They are chosen on every so-manieth text, at most 640, then all texts are fitted.
-    """
-    some = np.unique(np.linspace(0, len(points) - 1, min(len(points), _TRIAL)).astype(int))
-    trial_own = [own[i] for i in some]
-    width, ridge = min(
-        product(_WIDTHS, _RIDGES),
-        key=lambda pair: kernel_ridge(points[some], trial_own, intensity[some], *pair).error,
-    )
-    return kernel_ridge(points, own, intensity, width, ridge)
-
-
-class HivesRanker:
-    """Orders by the intensity predicted from the HIVES embedding (``kernel_ridge``).
-
-    A VIDB text is judged by the fit without it, so that an anchor has no advantage over a reply.
-    """
-
-    name = "hives"
-
-    def __init__(self, space: Space) -> None:
-        self.space = space
-        self.version = f"{space.encoder.version}-{space.vidb.version}-1"
-        self._lock = threading.Lock()
-
-    @cached_property
-    def _rows(self) -> list[int]:
-        """Rows of the texts to fit, value by value: all, or evenly many of each if too many."""
-        anchors = self.space.vidb.anchors
-        by_value: dict[str, list[int]] = {}
-        for row in sorted(range(len(anchors)), key=lambda i: (anchors[i].intensity, anchors[i].id)):
-            by_value.setdefault(anchors[row].value, []).append(row)
-        most = max(2, _MOST // max(1, len(by_value)))
-        rows: list[int] = []
-        for value in sorted(by_value):
-            theirs = by_value[value]
-            picks = np.linspace(0, len(theirs) - 1, min(len(theirs), most)).astype(int)
-            rows += [theirs[i] for i in picks]
-        return rows
-
-    @property
-    def model(self) -> IntensityModel:
-        """The fit over VIDB, made on first use."""
-        with self._lock:
-            return self._model
-
-    @cached_property
-    def _model(self) -> IntensityModel:
-        anchors = [self.space.vidb.anchors[row] for row in self._rows]
-        return fit_intensity(
-            self.space.embeddings[self._rows].astype(np.float64),
-            [a.value for a in anchors],
-            np.array([a.intensity for a in anchors]),
-        )
-
-    def predict(self, texts: Sequence[str], value: str) -> NDArray[np.float32]:
-        """Intensity in [-10, 10] for ``value``, float32 [n], of texts read as if unknown.
-
-        Raises VidbError for a value of which VIDB has no text.
-        """
-        self.space.vidb.of(value)
-        predicted = self.model(self.space.encoder.encode(texts))
-        column = predicted[:, self.model.values.index(value)]
-        return np.clip(column, -_LIMIT, _LIMIT).astype(np.float32)
-
-    def rank(self, windows: Sequence[Window]) -> list[tuple[int, ...]]:
-        """Orders of the windows; texts that are not VIDB's are embedded once, in one batch.
-
-        Raises VidbError for a value of which VIDB has no text.
-        """
-        for value in dict.fromkeys(window.value for window in windows):
-            self.space.vidb.of(value)
-        anchors = self.space.vidb.anchors
-        judged = {
-            (anchors[row].value, anchors[row].text): float(y)
-            for row, y in zip(self._rows, self.model.held_out, strict=True)
-        }
-        pairs = {(w.value, text) for w in windows for text in w.texts} - judged.keys()
-        unseen = {text: row for row, text in enumerate(sorted({text for _, text in pairs}))}
-        predicted = self.model(self.space.encoder.encode(list(unseen)))
-        column = {value: i for i, value in enumerate(self.model.values)}
-        for value, text in pairs:
-            judged[value, text] = float(predicted[unseen[text], column[value]])
-        return [_order(w.texts, {t: judged[w.value, t] for t in w.texts}) for w in windows]
-
-
-def _order(texts: Sequence[str], judged: Mapping[str, float]) -> tuple[int, ...]:
-    # Equal texts must not be ordered by their place, so a tie goes by the text itself.
-    return tuple(sorted(range(len(texts)), key=lambda i: (-judged[texts[i]], texts[i])))
+        return HivesRanker(space())
+    raise RankerError(f"There is no ranker {name!r}: the rankers are {', '.join(RANKERS)}.")
