@@ -28,9 +28,11 @@ class Settings(BaseSettings):
     database_url: str | None = None
     model: str = "builtin"
     hives: str = "builtin"
+    hives_device: str = "auto"
     vidb: str = "builtin"
     judge_url: str | None = None
     judge_model: str | None = None
+    judge_rotations: int = Field(2, ge=1)
     host: str = "127.0.0.1"
     port: int = Field(7860, ge=1, le=65535)
     n_ctx: int = Field(4096, ge=64)

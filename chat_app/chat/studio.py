@@ -62,7 +62,8 @@ class _Part(Generic[T]):
 class Studio:
     """Everything one chat needs, for the settings it was made with. Threads may share it.
 
-    ``progress(what, done, of)`` is told of long work: reading the anchors for a new model.
+    ``progress(what, done, of)`` is told of long work: reading the anchors for a new model, and
+    embedding them with a new encoder.
     """
 
     def __init__(self, settings: Settings, *, progress: Progress | None = None) -> None:
@@ -123,13 +124,21 @@ class Studio:
     def space(self) -> "Space":
         from chat_app.hives.space import build_space
 
-        return build_space(self.encoder, self.vidb, self.settings.cache_dir)
+        return build_space(self.encoder, self.vidb, self.settings.cache_dir, self._embedding)
+
+    def _embedding(self, done: int, of: int) -> None:
+        if self.progress:
+            self.progress("Embedding the anchor texts", done, of)
 
     @_Part
     def encoder(self) -> "Encoder":
         from chat_app.hives.encoder import load_encoder
 
-        return load_encoder(self.settings.hives)
+        return load_encoder(
+            self.settings.hives,
+            device=self.settings.hives_device,
+            cache_dir=self.settings.cache_dir,
+        )
 
     @_Part
     def engine(self) -> "Engine":

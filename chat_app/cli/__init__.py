@@ -12,7 +12,7 @@ import typer
 
 from chat_app import __version__
 from chat_app.cli import diagnose, profiles, reply, score, transcripts, values, vectors
-from chat_app.cli.console import settings_with
+from chat_app.cli.console import HivesOption, VidbOption, settings_with
 from chat_app.errors import ValueflowError
 
 app = typer.Typer(
@@ -41,6 +41,8 @@ def start(
     model: Annotated[
         str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:file.gguf".')
     ] = None,
+    hives: HivesOption = None,
+    vidb: VidbOption = None,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address, open no browser.")
     ] = False,
@@ -51,12 +53,13 @@ def start(
 ) -> None:
     """Start the chat in the browser, or run a command."""
     if context.invoked_subcommand is not None:
-        if host or port or model or no_browser:
+        if host or port or model or hives or vidb or no_browser:
             raise typer.BadParameter(f"Options go after the command {context.invoked_subcommand}.")
         return
     from chat_app.ui import launch
 
-    launch(settings_with(host=host, port=port, model=model), open_browser=not no_browser)
+    settings = settings_with(host=host, port=port, model=model, hives=hives, vidb=vidb)
+    launch(settings, open_browser=not no_browser)
 
 
 app.command("reply")(reply.reply)

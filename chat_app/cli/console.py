@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,23 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from chat_app.settings import Settings
+
+# Options of every command that embeds texts; they go into ``settings_with(hives=..., vidb=...)``.
+HivesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--hives",
+        metavar="FOLDER|ID",
+        help='The value encoder: "builtin", a sentence-transformers folder, or a Hugging Face id '
+        "such as snu-aidas/HiVES-2.",
+    ),
+]
+VidbOption = Annotated[
+    str | None,
+    typer.Option(
+        "--vidb", metavar="FILE", help='The texts of known intensity: "builtin" or your own.'
+    ),
+]
 
 
 def settings_with(**options: Any) -> "Settings":

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chat_app.cli.console import note, print_json, print_table, progress, settings_with
+from chat_app.cli.console import (
+    HivesOption,
+    VidbOption,
+    note,
+    print_json,
+    print_table,
+    progress,
+    settings_with,
+)
 from chat_app.cli.profiles import Set, resolve
 from chat_app.errors import ValueflowError
 
@@ -20,10 +28,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON value.")]
 Out = Annotated[Path, typer.Option(help="The GGUF file to write.")]
 
 
-def _studio(model: str | None) -> "Studio":
+def _studio(model: str | None, hives: str | None = None, vidb: str | None = None) -> "Studio":
     from chat_app.chat.studio import Studio
 
-    return Studio(settings_with(model=model))
+    return Studio(settings_with(model=model, hives=hives, vidb=vidb))
 
 
 def _built(studio: "Studio") -> "dict[str, ControlVector]":
@@ -33,9 +41,14 @@ def _built(studio: "Studio") -> "dict[str, ControlVector]":
 
 
 @app.command()
-def build(model: Model = None, as_json: AsJson = False) -> None:
+def build(
+    model: Model = None,
+    hives: HivesOption = None,
+    vidb: VidbOption = None,
+    as_json: AsJson = False,
+) -> None:
     """Find the model's directions: one pass of the anchor texts through it, kept for later."""
-    studio = _studio(model)
+    studio = _studio(model, hives, vidb)
     rows = [_entry(value, vector) for value, vector in _built(studio).items()]
     if as_json:
         print_json({"model": studio.model.info.name, "vectors": rows})
@@ -96,6 +109,8 @@ def export(
     ] = None,
     sets: Set = None,
     model: Model = None,
+    hives: HivesOption = None,
+    vidb: VidbOption = None,
 ) -> None:
     """Write a value's direction (coefficient 1), or a profile's vector, for llama.cpp."""
     from chat_app.steering.compose import compose
@@ -103,7 +118,7 @@ def export(
 
     if (value is None) == (profile is None and not sets):
         raise typer.BadParameter("Name one value, or a profile by --profile or --set.")
-    studio = _studio(model)
+    studio = _studio(model, hives, vidb)
     vector: ControlVector | None
     if value is not None:
         wanted = get_value(value)

@@ -1,35 +1,40 @@
-"""An encoder: texts to unit vectors, by any sentence-transformers model."""
+"""An encoder: texts to unit vectors, by any sentence-transformers model.
+
+The real one is ``snu-aidas/HiVES-2``: Qwen3-Embedding-0.6B, 1024 numbers a text, read off the
+last token. Which tokens, which side is padded, how the states are pooled and what stands before
+a text are the model's own files' to say; sentence-transformers follows them.
+"""
 
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chat_app.errors import ValueflowError
-from chat_app.settings import data_path
+from chat_app.hives.encoder_files import EncoderError, encoder_folder, folder_version, line
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer
 
-_BATCH = 64
-# Weights in other frameworks' formats, which a hub folder may carry beside the ones we read.
-_NOT_READ = ["*.onnx", "*.onnx_data", "openvino/*", "*.h5", "*.msgpack", "*.ot", "*.gguf"]
+__all__ = ["Encoder", "EncoderError", "load_encoder"]
 
-
-class EncoderError(ValueflowError):
-    """An encoder that cannot be loaded."""
+# A batch holds at most so many tokens, padding counted. Two processor cores are busy with a few
+# hundred, a graphics card wants many.
+_TOKENS = {"cpu": 2048, "mps": 8192, "cuda": 32768}
+_MOST_TEXTS = 256
 
 
 class Encoder:
     """A loaded encoder.
 
-    name: what it was asked for by; version: 12 hex digits of a hash over its files, so that
-    cached embeddings never outlive the model that made them; dim: length of its vectors.
+    name: what it was asked for by; version: 12 hex digits of a hash over its files (and its
+    numbers' precision where that is not float32), so that cached embeddings never outlive what
+    made them; dim: length of its vectors; prompt: what is put before each text.
     """
 
     def __init__(self, model: "SentenceTransformer", name: str, version: str) -> None:
@@ -40,83 +45,152 @@ class Encoder:
         # Fast tokenizers keep padding settings in shared state and fail when two threads meet.
         self._lock = threading.Lock()
         self.name, self.version, self.dim = name, version, dim
+        self.prompt = text_prompt(model.prompts, model.default_prompt_name)
+
+    @property
+    def device(self) -> str:
+        """Where it runs: "cpu", "cuda:0", "mps:0"."""
+        return str(self._model.device)
 
     def encode(
         self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None
     ) -> NDArray[np.float32]:
-        """Unit vectors of ``texts``: float32 [n, dim]. ``progress(done, total)`` after a batch."""
+        """Unit vectors of ``texts``: float32 [n, dim]. ``progress(done, total)`` after a batch.
+
+        Raises EncoderError where a text comes out as no number, as half precision can overflow.
+        """
         rows = np.zeros((len(texts), self.dim), dtype=np.float32)
-        # Texts of like length share a batch: less padding.
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        for start in range(0, len(order), _BATCH):
-            some = order[start : start + _BATCH]
+        done = 0
+        for some in self._batches(texts):
             with self._lock:
-                rows[some] = self._model.encode(
+                rows[some] = self._model.encode_document(
                     [texts[i] for i in some],
-                    batch_size=_BATCH,
+                    prompt=self.prompt,
+                    batch_size=len(some),
                     show_progress_bar=False,
                     normalize_embeddings=True,
                 )
+            if not np.isfinite(rows[some]).all():
+                raise EncoderError(
+                    f"The encoder {self.name} gives no numbers for some texts on {self.device}: "
+                    "set VALUEFLOW_HIVES_DEVICE=cpu, where it computes in full precision."
+                )
+            done += len(some)
             if progress:
-                progress(start + len(some), len(order))
+                progress(done, len(texts))
         return rows
 
+    def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """Rows of texts of like length, so that little is padded and a batch's size is known."""
+        lengths = self._lengths(texts)
+        room = _TOKENS.get(self._model.device.type, _TOKENS["cpu"])
+        batch: list[int] = []
+        for row in sorted(range(len(texts)), key=lambda i: lengths[i]):
+            # The rows come by length: this one is the longest of its batch.
+            if batch and (len(batch) == _MOST_TEXTS or (len(batch) + 1) * lengths[row] > room):
+                yield batch
+                batch = []
+            batch.append(row)
+        if batch:
+            yield batch
 
-def load_encoder(source: str = "builtin") -> Encoder:
+    def _lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, the prompt's among them."""
+        whole = [self.prompt + text for text in texts]
+        tokenizer: Any = self._model.tokenizer
+        with self._lock:
+            if hasattr(tokenizer, "encode_batch"):  # a static model's, of the tokenizers library
+                return [len(found.ids) for found in tokenizer.encode_batch(whole)]
+            if not callable(tokenizer) or not whole:
+                return [1 + len(text.encode()) // 3 for text in whole]
+            longest = self._model.max_seq_length or 512
+            return [len(ids) for ids in _ids(tokenizer, whole, longest)]
+
+
+def _ids(tokenizer: Any, texts: list[str], longest: int) -> list[list[int]]:
+    found: list[list[int]] = tokenizer(texts, truncation=True, max_length=longest)["input_ids"]
+    return found
+
+
+def text_prompt(prompts: dict[str, str], default: str | None) -> str:
+    """What to put before each text: the default prompt of the model, else its documents' prompt.
+
+    Texts are compared with texts here, never a question with answers, so all of them are read in
+    one way: as the model's maker says where nothing else is asked (``default_prompt_name``), else
+    as a document. The "query" prompt of Qwen3-Embedding asks for passages that answer a question
+    of the web, which is another task; its documents have no prompt.
+    """
+    names = [default] if default else ["document", "passage", "corpus"]
+    return next((prompts[name] for name in names if prompts.get(name)), "")
+
+
+def load_encoder(
+    source: str = "builtin", *, device: str = "auto", cache_dir: Path | None = None
+) -> Encoder:
     """The encoder at ``source``: "builtin", a folder, or a Hugging Face id ("org/name").
 
-    A local folder is read without touching the network. Raises EncoderError.
+    ``device``: "auto" (CUDA, else Metal, else the processor) or what torch calls one. A local
+    folder is read without touching the network, and no code that comes with a model is ever run.
+    ``cache_dir`` keeps the hashes of large files. Raises EncoderError.
     """
-    folder = data_path("models", "hives-mini") if source == "builtin" else Path(source).expanduser()
-    if not folder.is_dir():
-        if source == "builtin" or not _is_hub_id(source):
-            raise EncoderError(
-                f"No encoder at {folder}: give the folder of a sentence-transformers model."
-            )
-        folder = _download(source)
-    if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
-        raise EncoderError(
-            f"{folder} is not a sentence-transformers model: it has no modules.json."
-        )
+    folder = encoder_folder(source)
 
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
+    chosen = _device(device)
+    dtype = _dtype(chosen)
     try:
-        model = SentenceTransformer(str(folder), local_files_only=True)
+        model = SentenceTransformer(
+            str(folder),
+            device=str(chosen),
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"dtype": dtype},
+        )
+        # Layers beside the transformer (a projection, static vectors) come as their file has them.
+        model = model.to(dtype=dtype).eval()
     except Exception as error:  # whatever a damaged folder makes the libraries raise
-        raise EncoderError(f"The encoder in {folder} cannot be loaded: {_line(error)}") from error
-    return Encoder(model, source, _hash_folder(folder))
+        raise EncoderError(f"The encoder in {folder} cannot be loaded: {line(error)}") from error
+    return Encoder(model, source, _version(folder, dtype, cache_dir))
 
 
-def _is_hub_id(source: str) -> bool:
-    return source.count("/") == 1 and not source.startswith((".", "/", "~"))
+def _device(wanted: str) -> "torch.device":
+    import torch
 
-
-def _download(source: str) -> Path:
-    from huggingface_hub import snapshot_download
-
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
-        return Path(snapshot_download(source, ignore_patterns=_NOT_READ))
-    except Exception as error:  # no network, no such model, no access
+        device = torch.device(wanted)
+        torch.zeros(1, device=device)
+    except Exception as error:  # no such device, not compiled in, not there
         raise EncoderError(
-            f"There is no folder {source}, and it cannot be had from Hugging Face: {_line(error)}"
+            f"The encoder cannot run on {wanted!r}: {line(error)} Set VALUEFLOW_HIVES_DEVICE to "
+            "auto, cpu, cuda or mps."
         ) from error
+    return device
 
 
-def _line(error: Exception) -> str:
-    """The first line of an error's message, as the end of our sentence."""
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__).rstrip(".") + "."
+def _dtype(device: "torch.device") -> "torch.dtype":
+    """Half precision where the hardware computes in it; float32 elsewhere, whatever the file has.
+
+    transformers would keep a bfloat16 file's type on a processor, too, which then converts back
+    and forth at each step.
+    """
+    import torch
+
+    if device.type != "cuda":
+        return torch.float32
+    major, _ = torch.cuda.get_device_capability(device)
+    return torch.bfloat16 if major >= 8 else torch.float16 if major >= 7 else torch.float32
 
 
-def _hash_folder(folder: Path) -> str:
-    """12 hex digits of sha256 over every file's relative path and content."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:12]
+def _version(folder: Path, dtype: "torch.dtype", cache_dir: Path | None) -> str:
+    files, precision = folder_version(folder, cache_dir), str(dtype).removeprefix("torch.")
+    if precision == "float32":
+        return files[:12]
+    return hashlib.sha256(f"{files} {precision}".encode()).hexdigest()[:12]

@@ -4,7 +4,7 @@ import logging
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from chat_app.values.taxonomy import THEORIES, descendants, values_of
 from chat_app.vidb.loading import Vidb
 
 log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +61,15 @@ def value_axis(
     return axis / np.float32(norm) if norm > 0 else None
 
 
-def build_space(encoder: Encoder, vidb: Vidb, cache_dir: Path | None) -> Space:
-    """Embed VIDB's texts (or read them from ``cache_dir``) and compute the value axes."""
-    embeddings = _embeddings(encoder, vidb, cache_dir)
+def build_space(
+    encoder: Encoder, vidb: Vidb, cache_dir: Path | None, progress: Progress | None = None
+) -> Space:
+    """Embed VIDB's texts (or read them from ``cache_dir``) and compute the value axes.
+
+    ``progress(done, total)`` counts the texts that are embedded; none where all were kept. The
+    axes are means of what is kept, which takes no time worth keeping them for.
+    """
+    embeddings = _embeddings(encoder, vidb, cache_dir, progress)
     rows: dict[str, list[int]] = {}
     for row, anchor in enumerate(vidb.anchors):
         rows.setdefault(anchor.value, []).append(row)
@@ -77,15 +85,17 @@ def build_space(encoder: Encoder, vidb: Vidb, cache_dir: Path | None) -> Space:
     return Space(encoder, vidb, embeddings, axes)
 
 
-def _embeddings(encoder: Encoder, vidb: Vidb, cache_dir: Path | None) -> NDArray[np.float32]:
+def _embeddings(
+    encoder: Encoder, vidb: Vidb, cache_dir: Path | None, progress: Progress | None
+) -> NDArray[np.float32]:
     texts = [anchor.text for anchor in vidb.anchors]
     if cache_dir is None:
-        return encoder.encode(texts)
+        return encoder.encode(texts, progress)
     path = cache_dir / f"vidb-{vidb.version}-{encoder.version}.npz"
     cached = _read(path)
     if cached is not None and cached.shape == (len(texts), encoder.dim):
         return cached
-    embeddings = encoder.encode(texts)
+    embeddings = encoder.encode(texts, progress)
     try:
         _write(path, embeddings)
     except OSError as error:

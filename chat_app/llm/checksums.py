@@ -10,15 +10,16 @@ from chat_app.files import written_whole
 _REMEMBER_FROM = 256 * 2**20  # smaller files are read again: it takes less than a second
 
 
-def file_sha256(path: Path, cache_dir: Path) -> str:
+def file_sha256(path: Path, cache_dir: Path | None) -> str:
     """The hexadecimal SHA-256 of ``path``.
 
     A large file is read once for each (path, size, time of change), kept in
     ``cache_dir/sha256.json``; a cache that cannot be read or written costs time, nothing else.
+    Without ``cache_dir`` it is read each time.
     """
     path = path.resolve()
     stat = path.stat()
-    if stat.st_size < _REMEMBER_FROM:
+    if cache_dir is None or stat.st_size < _REMEMBER_FROM:
         return _read(path)
     cache = cache_dir / "sha256.json"
     known = _load(cache)
