@@ -27,7 +27,7 @@ def test_the_targets_are_measured_and_stored_with_how(studio, reply):
     talk, message = reply
     scores = score_message(studio, message)
     assert [(s.value, s.target) for s in scores] == [("svt/benevolence", 8), ("svt/power", -4)]
-    direct = studio.evaluator.score(KINDNESS, list(KIND.targets))
+    direct = studio.evaluator.measure(KINDNESS, list(KIND.targets))
     assert [s.intensity for s in scores] == [direct[s.value].intensity for s in scores]
     kept = rows(studio)[0]
     assert kept.stderr == direct["svt/benevolence"].stderr > 0

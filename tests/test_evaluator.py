@@ -1,15 +1,14 @@
-"""The evaluator on rankers of known behaviour, and on a plain one that reads words."""
+"""The evaluator on rankers of known behaviour."""
 
 import json
-import time
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from chat_app.evaluation.evaluator import EvaluationError, Evaluator
-from chat_app.values.taxonomy import STEERED
-from chat_app.vidb.loading import Anchor, Vidb, load_vidb
+from chat_app.evaluation.plackett_luce import paper_intensity
+from chat_app.vidb.loading import Anchor, Vidb
 from tests.rankings import LatentRanker, exact, plackett_luce, stubborn
 
 POWER = "svt/power"
@@ -36,7 +35,7 @@ def replies(truths):
 def measured(vidb, truth, utility, **options):
     """Evaluator, and intensities and standard errors [n] of replies {text: truth} for power."""
     evaluator = Evaluator(vidb, LatentRanker(truth, utility), **options)
-    scores = [s[POWER] for s in evaluator.score_many(list(truth), [POWER])]
+    scores = evaluator.score(list(truth), POWER)
     return evaluator, *np.array([(s.intensity, s.stderr) for s in scores]).T
 
 
@@ -82,24 +81,98 @@ def test_many_windows_make_an_exact_ranker_exact(vidb):
 def test_all_windows_go_to_the_ranker_in_one_call_and_it_is_measured_once(vidb):
     ranker = LatentRanker({"a": 5.0, "b": -5.0}, plackett_luce(0.5))
     evaluator = Evaluator(vidb, ranker)
-    evaluator.score_many(["a", "b"], [POWER, "svt/face"])
-    evaluator.score("a", [POWER])
+    evaluator.measure_many(["a", "b"], [POWER, "svt/face"])
+    evaluator.measure("a", [POWER])
     # 2 texts x 2 values x 3 windows; 4 values x 4 anchors x 3 windows; 3 windows.
     assert sorted(ranker.calls) == [3, 12, 48]
 
 
 def test_a_score_comes_out_the_same_alone_or_among_others(vidb):
     truth = {"a": 5.0, "b": -5.0}
-    together = Evaluator(vidb, LatentRanker(truth, plackett_luce(0.5))).score_many(
+    together = Evaluator(vidb, LatentRanker(truth, plackett_luce(0.5))).measure_many(
         ["b", "a"], ["svt/face", POWER]
     )
-    alone = Evaluator(vidb, LatentRanker(truth, plackett_luce(0.5))).score("a", [POWER])
+    alone = Evaluator(vidb, LatentRanker(truth, plackett_luce(0.5))).measure("a", [POWER])
     assert alone[POWER] == together[1][POWER]
     assert list(together[0]) == ["svt/face", POWER]
 
 
+def test_texts_are_paired_with_their_values(vidb):
+    truth = {"a": 5.0, "b": -5.0}
+    evaluator = Evaluator(vidb, LatentRanker(truth, plackett_luce(0.5)))
+    paired = evaluator.score(["a", "b"], ["svt/face", POWER])
+    assert [score.value for score in paired] == ["svt/face", POWER]
+    assert paired[0] == evaluator.score(["a"], "svt/face")[0]
+    assert paired[1] == evaluator.score(["a", "b"], POWER)[1]
+    assert evaluator.score([], POWER) == []
+    with pytest.raises(EvaluationError, match="2 texts and 1 values"):
+        evaluator.score(["a", "b"], [POWER])
+    with pytest.raises(EvaluationError, match="a list of texts"):
+        evaluator.score("ab", POWER)
+
+
+@pytest.mark.parametrize("sampling", ["bucket", "random", "fixed"])
+@pytest.mark.parametrize(("k", "m"), [(6, 3), (5, 8)])
+def test_every_sampling_measures_rightly(vidb, sampling, k, m):
+    truth = replies(np.random.default_rng(9).uniform(-10, 10, 500))
+    options = {"sampling": sampling, "k": k, "m": m, "beta": 0.6}
+    evaluator = Evaluator(vidb, LatentRanker(truth, plackett_luce(0.6)), **options)
+    scores = evaluator.score(list(truth), POWER)
+    inside = [s.low <= t <= s.high for s, t in zip(scores, truth.values(), strict=True)]
+    assert 0.92 < np.mean(inside) < 0.98
+    assert {len(s.windows) for s in scores} == {m}
+
+
+def test_another_seed_draws_other_windows(vidb):
+    ranker = LatentRanker({"a": 5.0}, plackett_luce(0.5))
+    first, again, other = (
+        Evaluator(vidb, ranker, beta=0.5, seed=seed).score(["a"], POWER)[0] for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first.windows != other.windows
+
+
+# --- the published procedure
+
+
+def test_the_papers_mode_gives_the_papers_number(vidb):
+    truth = replies(np.linspace(-10, 10, 41))
+    evaluator = Evaluator(vidb, LatentRanker(truth, plackett_luce(0.7)), compat="paper", m=4)
+    known = {anchor.id: anchor.intensity for anchor in vidb.anchors}
+    for score in evaluator.score(list(truth), POWER):
+        windows = [
+            {"anchors": [known[id] for id in window["anchors"]], "order": window["order"]}
+            for window in score.windows
+        ]
+        # The response is the first text of its window, as item 0 is in the published orders.
+        assert {window["place"] for window in score.windows} == {0}
+        assert score.intensity == pytest.approx(paper_intensity(windows), abs=1e-9)
+        assert (score.beta, score.dispersion) == (1.0, 1.0)
+        assert score.low <= score.intensity <= score.high
+
+
+def test_in_the_papers_mode_a_reply_that_always_wins_is_just_above_its_anchors(vidb):
+    ranker = LatentRanker({"up": 11.0, "down": -11.0}, exact)
+    up, down = Evaluator(vidb, ranker, compat="paper").score(["up", "down"], POWER)
+    known = {anchor.id: anchor.intensity for anchor in vidb.anchors}
+    for score, most, sign in ((up, max, 1), (down, min, -1)):
+        met = most(known[id] for window in score.windows for id in window["anchors"])
+        assert 0 < sign * (score.intensity - met) < 1e-9
+
+
+def test_the_papers_beta_is_one(vidb):
+    ranker = LatentRanker({}, exact)
+    with pytest.raises(EvaluationError, match=r"beta 0\.5 and compat exclude"):
+        Evaluator(vidb, ranker, compat="paper", beta=0.5)
+    with pytest.raises(EvaluationError, match="no compat 'papr'"):
+        Evaluator(vidb, ranker, compat="papr")  # type: ignore[arg-type]
+
+
+# --- where a score comes from, and what is refused
+
+
 def test_a_score_tells_where_it_came_from_in_json(vidb):
-    score = Evaluator(vidb, LatentRanker({"a": 5.0}, exact)).score("a", [POWER])[POWER]
+    score = Evaluator(vidb, LatentRanker({"a": 5.0}, exact)).measure("a", [POWER])[POWER]
     told = json.loads(json.dumps(asdict(score)))
     assert (told["value"], told["ranker"]) == (POWER, "latent 1")
     assert told["vidb_version"] == vidb.version
@@ -113,7 +186,7 @@ def test_a_score_tells_where_it_came_from_in_json(vidb):
 
 def test_a_given_beta_is_used_as_it_is(vidb):
     ranker = LatentRanker({"a": 5.0}, plackett_luce(0.5))
-    score = Evaluator(vidb, ranker, beta=1.0).score("a", [POWER])[POWER]
+    score = Evaluator(vidb, ranker, beta=1.0).measure("a", [POWER])[POWER]
     assert (score.beta, score.dispersion) == (1.0, 1.0)
     assert ranker.calls == [3]
 
@@ -121,12 +194,12 @@ def test_a_given_beta_is_used_as_it_is(vidb):
 def test_what_cannot_be_scored_is_refused(vidb):
     evaluator = Evaluator(vidb, LatentRanker({"a": 5.0}, exact))
     with pytest.raises(EvaluationError, match="empty text"):
-        evaluator.score_many(["a", " \n"], [POWER])
+        evaluator.measure_many(["a", " \n"], [POWER])
     with pytest.raises(EvaluationError, match="beta is 0"):
         Evaluator(vidb, evaluator.ranker, beta=0.0)
     backwards = LatentRanker({"a": 5.0}, lambda intensity, text, window: -intensity)
     with pytest.raises(EvaluationError, match=r"ranker latent cannot be used: .* than chance"):
-        Evaluator(vidb, backwards).score("a", [POWER])
+        Evaluator(vidb, backwards).measure("a", [POWER])
 
 
 class NonsenseRanker:
@@ -146,48 +219,4 @@ class NonsenseRanker:
 )
 def test_a_ranker_that_answers_nonsense_is_named(vidb, orders, said):
     with pytest.raises(EvaluationError, match=f"The ranker nonsense {said}"):
-        Evaluator(vidb, NonsenseRanker(orders), beta=1.0).score("a", [POWER])
-
-
-class WordRanker:
-    """Orders by shared words with the value's strongest and most opposing anchors."""
-
-    name = "words"
-    version = "1"
-
-    def __init__(self, vidb):
-        self.words = {v: self._split(vidb.of(v)) for v in vidb.values}
-
-    @staticmethod
-    def _split(anchors):
-        sides = anchors[: len(anchors) // 3], anchors[-len(anchors) // 3 :]
-        return [{w for a in side for w in a.text.lower().split()} for side in sides]
-
-    def rank(self, windows):
-        return [self.order(window) for window in windows]
-
-    def order(self, window):
-        leans = [self.lean(window.value, text) for text in window.texts]
-        return tuple(int(i) for i in np.argsort(leans, kind="stable")[::-1])
-
-    def lean(self, value, text):
-        against, for_ = self.words[value]
-        words = set(text.lower().split())
-        return len(words & (for_ - against)) - len(words & (against - for_))
-
-
-def test_32_values_of_a_reply_cost_a_few_milliseconds_beside_the_ranker():
-    vidb = load_vidb()
-    evaluator = Evaluator(vidb, WordRanker(vidb))
-    assert evaluator.sharpness.beta > 0
-    ranked = evaluator.ranker.rank
-    started = time.perf_counter()
-    scores = evaluator.score("I would give her half of what I have.", STEERED)
-    seconds = time.perf_counter() - started
-    windows = [w for v in STEERED for w in evaluator._windows("another", v)]
-    started = time.perf_counter()
-    windows_ranked = ranked(windows)
-    own = seconds - (time.perf_counter() - started)
-    assert len(scores) == 32
-    assert len(windows_ranked) == 96
-    assert own < 0.1  # 10 ms where nothing else runs
+        Evaluator(vidb, NonsenseRanker(orders), beta=1.0).measure("a", [POWER])

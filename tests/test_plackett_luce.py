@@ -70,18 +70,49 @@ def test_between_two_anchors(a):
     assert fit_one(([a, -a], 1), prior=1e-12) == pytest.approx(log(1 + exp(-2 * a)) / 2, abs=1e-7)
 
 
-def test_intensity_and_error_in_units_of_intensity():
-    # As the win and the loss above, with beta = 0.5: u = 2 means intensity 4, stderr sqrt(2) / 0.5.
+def test_intensity_in_units_of_intensity():
+    # As the win and the loss above, with beta = 0.5: u = 2 means intensity 4.
     pools = np.concatenate([pools_of([2.0], 0), pools_of([2.0], 1)], axis=1)
-    intensity, stderr = fit_intensities(pools, 2, beta=0.5, prior=1e-12)
-    assert intensity[0] == pytest.approx(4.0)
-    assert stderr[0] == pytest.approx(sqrt(2) / 0.5)
+    assert fit_intensities(pools, 2, beta=0.5, prior=1e-12).intensity[0] == pytest.approx(4.0)
 
 
-def test_a_response_that_always_wins_is_at_the_end_of_the_scale_with_a_finite_error():
-    intensity, stderr = fit_intensities(pools_of([4.0, 0.0, -4.0], 0), 1, beta=0.5)
-    assert intensity[0] == 10.0
-    assert 1.0 < stderr[0] < 10.0
+def test_rankings_that_say_nothing_leave_the_whole_scale():
+    # No anchor in the window: the truth is anywhere in [-10, 10], evenly; the root mean square
+    # distance from 0 is 10 / sqrt(3).
+    found = fit_intensities(np.array([[-np.inf]]), 1, beta=1.0)
+    assert found.intensity[0] == pytest.approx(0.0, abs=1e-6)
+    assert found.stderr[0] == pytest.approx(10 / sqrt(3), abs=1e-3)
+    assert found.high[0] - found.low[0] == pytest.approx(19.0, abs=0.11)
+
+
+def test_with_many_windows_the_errors_are_those_of_the_information():
+    # 200 wins and 200 losses against an anchor at 0.5: I(u) = 400 / 4, stderr = 1 / (beta 10).
+    pools = np.concatenate([pools_of([0.5], 0), pools_of([0.5], 1)] * 200, axis=1)
+    found = fit_intensities(pools, 400, beta=0.5)
+    assert found.intensity[0] == pytest.approx(1.0, abs=1e-3)
+    assert found.stderr[0] == pytest.approx(0.2, abs=2e-3)
+    assert found.low[0] == pytest.approx(1 - 1.96 * 0.2, abs=0.11)
+    assert found.high[0] == pytest.approx(1 + 1.96 * 0.2, abs=0.11)
+
+
+def test_one_win_read_over_the_whole_scale_by_hand():
+    # Taken before an anchor at 0: p(t) = sigma(t) / 10 on [-10, 10] (the integral of sigma over
+    # it is 10), reported as 10, so stderr^2 is the integral of (t - 10)^2 sigma(t) / 10.
+    found = fit_intensities(pools_of([0.0], 0), 1, beta=1.0, prior=1e-9)
+    t = np.linspace(-10, 10, 200_001)
+    expected = np.trapezoid((t - 10) ** 2 / (1 + np.exp(-t)) / 10, t)
+    assert found.intensity[0] == 10.0
+    assert found.stderr[0] == pytest.approx(sqrt(expected), abs=1e-3)
+    # The density rises, so 95% lie above the t whose softplus(t) - softplus(-10) is 0.5.
+    assert found.low[0] == pytest.approx(log(exp(0.5) - 1), abs=0.11)
+    assert found.high[0] == 10.0
+
+
+def test_dispersion_widens_the_errors():
+    pools = np.concatenate([pools_of([0.5], 0), pools_of([0.5], 1)] * 200, axis=1)
+    plain, wide = (fit_intensities(pools, 400, beta=0.5, dispersion=d) for d in (1.0, 1.5))
+    assert wide.stderr[0] == pytest.approx(1.5 * plain.stderr[0], rel=0.01)
+    assert wide.high[0] > plain.high[0]
 
 
 # --- properties
@@ -127,9 +158,30 @@ def test_shifting_every_anchor_shifts_the_response(anchors, place, shift):
 )
 def test_bounded_whatever_the_windows(windows, beta):
     pools = np.concatenate([pools_of([beta * a for a in w], p) for w, p in windows], axis=1)
-    intensity, stderr = fit_intensities(pools, len(windows), beta=beta)
-    assert -10 <= intensity[0] <= 10
-    assert 0 < stderr[0] < np.inf
+    found = fit_intensities(pools, len(windows), beta=beta)
+    assert -10 <= found.low[0] <= found.intensity[0] <= found.high[0] <= 10
+    assert 0 < found.stderr[0] < 20
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-10, 10).map(lambda t: round(t, 1)), st.integers(0, 1)),
+        min_size=1,
+        max_size=6,
+    ),
+    st.floats(0.05, MAX_BETA),
+)
+def test_reversed_orders_of_mirrored_anchors_mirror_the_intensity(windows, beta):
+    # For windows of two. A longer series of choices from the best down is no series from the
+    # worst up (test_between_two_anchors: mirrored it is the same window, yet u is not 0).
+    def fit(sign):
+        pools = [pools_of([sign * beta * a], p if sign > 0 else 1 - p) for a, p in windows]
+        return fit_intensities(np.concatenate(pools, axis=1), len(windows), beta=beta)
+
+    there, back = fit(1), fit(-1)
+    assert back.intensity[0] == pytest.approx(-there.intensity[0], abs=1e-6)
+    assert back.stderr[0] == pytest.approx(there.stderr[0], rel=1e-6)
+    assert back.low[0] == pytest.approx(-there.high[0], abs=0.11)
 
 
 def test_many_responses_are_fitted_as_one_by_one():
@@ -160,21 +212,26 @@ def simulated_pools(truth, beta, windows, rng):
     return choice_pools(ranked, (orders == 0).argmax(axis=1)).reshape(len(truth), -1)
 
 
+@pytest.mark.parametrize("m", [1, 3, 8])
 @pytest.mark.parametrize("beta", [0.3, 0.6, 1.0])
-def test_the_95_percent_interval_covers_the_truth(beta):
+def test_errors_cover_the_truth_95_times_in_100(beta, m):
     rng = np.random.default_rng(11)
-    truth = rng.uniform(-10, 10, 8000)
-    pools = simulated_pools(truth, beta, 3, rng)
-    intensity, stderr = fit_intensities(pools, 3, beta=beta)
-    covered = np.abs(intensity - truth) < 1.96 * stderr
-    assert 0.93 < covered.mean() < 0.97
+    truth = rng.uniform(-10, 10, 6000)
+    found = fit_intensities(simulated_pools(truth, beta, m, rng), m, beta=beta)
+    error = np.abs(found.intensity - truth)
+    assert 0.93 < (error < 1.96 * found.stderr).mean() < 0.97
+    assert 0.94 < ((found.low <= truth) & (truth <= found.high)).mean() < 0.97
+    assert np.mean(found.stderr**2) == pytest.approx(np.mean(error**2), rel=0.06)
+    near_an_end = np.abs(truth) > 8
+    assert 0.92 < (error < 1.96 * found.stderr)[near_an_end].mean() < 0.985
 
 
 @pytest.mark.parametrize("truth", [-6.0, 0.0, 6.0])
 def test_means_over_many_replies_are_unbiased(truth):
     rng = np.random.default_rng(7)
-    intensity, _ = fit_intensities(simulated_pools(np.full(4000, truth), 0.6, 3, rng), 3, beta=0.6)
-    assert intensity.mean() == pytest.approx(truth, abs=0.3)
+    pools = simulated_pools(np.full(4000, truth), 0.6, 3, rng)
+    mean = fit_intensities(pools, 3, beta=0.6).intensity.mean()
+    assert mean == pytest.approx(truth, abs=0.3)
 
 
 @pytest.mark.parametrize("beta", [0.1, 0.4, 1.2])

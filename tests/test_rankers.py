@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat_app.evaluation.panels import bucket_windows
+from chat_app.evaluation.panels import make_windows
 from chat_app.evaluation.ranker_hives import HivesRanker, gaussian_kernel, kernel_ridge
 from chat_app.hives.encoder import load_encoder
 from chat_app.hives.space import build_space
@@ -136,7 +136,7 @@ def test_rank_puts_support_first_and_is_the_same_again(
         windows = [
             window
             for seed, text in enumerate(replies[value, level])
-            for window in bucket_windows(text, value, ranker.space.vidb, seed=seed)
+            for window in make_windows(text, value, ranker.space.vidb, seed=seed)
         ]
         orders = ranker.rank(windows)
         assert orders == ranker.rank(windows)
@@ -153,7 +153,7 @@ def test_the_order_does_not_depend_on_the_windows_beside_it(ranker: HivesRanker)
     windows = [
         window
         for value in ("svt/benevolence", "svt/power", "right/social_rights")
-        for window in bucket_windows(text, value, vidb, seed=2)
+        for window in make_windows(text, value, vidb, seed=2)
     ]
     assert ranker.rank(windows) == [ranker.rank([window])[0] for window in windows]
 

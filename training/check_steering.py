@@ -109,8 +109,8 @@ def main() -> None:
         for target in args.targets:
             how = bench.composition(value, target, args.method)
             texts = bench.replies(asked, how, args.max_tokens)
-            scores = bench.evaluator.score_many(texts, [value])
-            hives.append(float(np.mean([s[value].intensity for s in scores])))
+            scores = bench.evaluator.score(texts, value)
+            hives.append(float(np.mean([s.intensity for s in scores])))
             words.append(float(np.mean(judge.score(texts, value))))
             if args.show:
                 print(f"{value} {target:+g}: {asked[0]}\n  {texts[0]}")

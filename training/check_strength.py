@@ -33,7 +33,7 @@ def main() -> None:
                 reply = studio.engine.reply([Turn("user", question)], sampling, vector=vector)
                 whole += [match is not None for match in dissect(reply.text, known)]
                 ended.append(reply.finish == "stop")
-                measured.append(studio.evaluator.score(reply.text, [value])[value].intensity)
+                measured.append(studio.evaluator.score([reply.text], value)[0].intensity)
         print(
             f"length {length:g}: sentences whole {np.mean(whole):.0%}, replies ended "
             f"{np.mean(ended):.0%}, intensity {np.mean(measured):+.1f}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from chat_app.errors import ValueflowError
 
 if TYPE_CHECKING:
     from chat_app.chat.studio import Studio
+    from chat_app.evaluation.evaluator import Score as Measured
 
 
 def score_message(
@@ -38,7 +39,7 @@ def score_message(
             stored = _measured(session, message_id, by)
         missing = [value for value in wanted if value not in stored]
         if missing:
-            found = studio.evaluator.score(message.text, missing)
+            found = studio.evaluator.measure(message.text, missing)
             with studio.database.write() as session:
                 get_message(session, message_id)  # it may have been deleted meanwhile
                 stored |= _measured(session, message_id, by)
@@ -47,7 +48,7 @@ def score_message(
                         row = Score(
                             message_id=message_id,
                             target=targets.get(value),
-                            **{**asdict(found[value]), "windows": list(found[value].windows)},
+                            **_columns(found[value]),
                         )
                         session.add(row)
                         stored[value] = row
@@ -76,6 +77,13 @@ def _measured(session: Session, message_id: str, by: tuple[str, str]) -> dict[st
         )
     )
     return {row.value: row for row in rows}
+
+
+def _columns(score: "Measured") -> dict[str, Any]:
+    """A score as its row has it; the interval follows from the windows, and is not kept."""
+    columns = {**asdict(score), "windows": list(score.windows)}
+    del columns["low"], columns["high"]
+    return columns
 
 
 def _check(message: Message) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chat_app.cli.console import (
+    HivesOption,
+    VidbOption,
     note,
     parse_pair,
     print_json,
@@ -43,6 +45,8 @@ def reply(
     model: Annotated[
         str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:file.gguf".')
     ] = None,
+    hives: HivesOption = None,
+    vidb: VidbOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object: reply, scores, vector, timings.")
     ] = False,
@@ -54,7 +58,9 @@ def reply(
     from chat_app.chat.once import default_sampling, reply_once
     from chat_app.chat.studio import Studio
 
-    settings = settings_with(model=model, max_tokens=max_tokens, temperature=temperature)
+    settings = settings_with(
+        model=model, max_tokens=max_tokens, temperature=temperature, hives=hives, vidb=vidb
+    )
     studio = Studio(settings)
     begun = time.perf_counter()
     _ = studio.engine  # loads the model, so that the time for it is not the first token's
@@ -73,7 +79,9 @@ def reply(
         print()
     for remark in once.composition.notes:
         note(remark)
-    scores = studio.evaluator.score(once.reply.text, list(wanted.targets)) if wanted.targets else {}
+    scores = (
+        studio.evaluator.measure(once.reply.text, list(wanted.targets)) if wanted.targets else {}
+    )
     measured = {v: {"target": wanted.targets[v], **numbers(s)} for v, s in scores.items()}
     if as_json:
         print_json(_summary(once, measured, studio, load_s))

@@ -26,7 +26,7 @@ def score(
     values = [get_value(v).id for v in value] if value else list(STEERED)
     words = read_text(text, "text")
     studio = Studio(settings_with())
-    scores = studio.evaluator.score(words, values)
+    scores = studio.evaluator.measure(words, values)
     if as_json:
         print_json(
             {

@@ -4,36 +4,39 @@ Before the first score the ranker itself is measured, once: known anchors take t
 part, which gives its discrimination beta (utility = beta x intensity) and its dispersion. The
 dispersion is there because the windows of one response are not independent for a ranker that
 misjudges a text in the same way each time: it is the factor by which the errors of the known
-anchors exceed their standard errors, and replies' standard errors are widened by it.
+anchors exceed their standard errors, and replies' errors are widened by it.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chat_app.errors import ValueflowError
-from chat_app.evaluation.panels import Window, bucket_windows
+from chat_app.evaluation.panels import Sampling, Window, make_windows
 from chat_app.evaluation.plackett_luce import (
+    Intensities,
     RankingError,
     choice_pools,
     fit_discrimination,
     fit_intensities,
+    paper_intensities,
 )
+from chat_app.evaluation.uncertainty import uncertainty
 from chat_app.vidb.loading import HIGHEST, LOWEST, Anchor, Vidb
 
 if TYPE_CHECKING:
-    from chat_app.evaluation.ranking import Ranker
-
-Order = tuple[int, ...]
+    from chat_app.evaluation.ranking import Order, Ranker
 
 # Anchors a value that play the response while the ranker is measured: with m = 3 and 32 values
 # 384 windows, which settle beta and the dispersion to about 5%.
 KNOWN_PER_VALUE = 4
+
+HIGHEST_BETA = 20.0  # a hundredth of a point would already order two texts
 
 
 class EvaluationError(ValueflowError):
@@ -44,14 +47,17 @@ class EvaluationError(ValueflowError):
 class Score:
     """How strongly a text supports ``value``: intensity in [-10, 10], stderr in the same unit.
 
-    ``windows`` tells how it came about, ready for JSON: the anchors' ids, the response's place
-    among them, and the order that the ranker gave (indices into the window's texts, most
-    supportive first). ``dispersion`` is in ``stderr`` already.
+    [low, high] holds the true intensity 95 times in 100; it ends where the scale does, and so
+    need not be intensity +- 1.96 stderr. ``windows`` tells how it came about, ready for JSON: the
+    anchors' ids, the response's place among them, and the order that the ranker gave (indices
+    into the window's texts, most supportive first). ``dispersion`` is in the errors already.
     """
 
     value: str
     intensity: float
     stderr: float
+    low: float
+    high: float
     ranker: str
     vidb_version: str
     windows: tuple[dict[str, Any], ...]
@@ -70,30 +76,53 @@ class Sharpness:
 class Evaluator:
     """Measures texts against ``vidb`` with ``ranker``: m windows of k texts for each value.
 
-    ``Evaluator(vidb, HivesRanker(space)).score("I'd help her.", ["svt/benevolence"])`` gives
-    ``{"svt/benevolence": Score(intensity=..., stderr=..., ...)}``.
+    ``Evaluator(vidb, ranker).score(["I'd help her."], "svt/benevolence")`` gives
+    ``[Score(intensity=..., stderr=..., ...)]``.
 
-    ``beta`` fixes the ranker's discrimination (the paper's is 1); left out, it is measured with
-    the first score. Everything random follows from text and value, so a score comes out the same
-    whenever it is computed again.
+    ``sampling`` says how anchors are chosen (``panels.make_windows``). ``beta`` fixes the ranker's
+    discrimination; left out, it is measured with the first score. Everything random follows from
+    text, value and ``seed``, so a score comes out the same whenever it is computed again.
+
+    ``compat="paper"`` is the published procedure: the response before its anchors, beta 1, the
+    published calibration and guard (``plackett_luce.paper_intensities``). The paper gives no
+    errors; here they are those of beta = 1.
     """
 
     def __init__(
-        self, vidb: Vidb, ranker: "Ranker", *, k: int = 6, m: int = 3, beta: float | None = None
+        self,
+        vidb: Vidb,
+        ranker: "Ranker",
+        *,
+        k: int = 6,
+        m: int = 3,
+        sampling: Sampling = "bucket",
+        beta: float | None = None,
+        seed: int = 0,
+        compat: Literal["paper"] | None = None,
     ) -> None:
-        if beta is not None and not beta > 0:
-            raise EvaluationError(f"beta is {beta:g}: it must be above 0.")
+        if beta is not None and not 0 < beta <= HIGHEST_BETA:
+            raise EvaluationError(
+                f"beta is {beta:g}: it must be above 0 and at most {HIGHEST_BETA:g}."
+            )
+        if compat not in (None, "paper"):
+            raise EvaluationError(f"There is no compat {compat!r}: it is paper, or left out.")
+        if compat and beta not in (None, 1):
+            raise EvaluationError(f"The paper's beta is 1: beta {beta:g} and compat exclude it.")
         self.vidb = vidb
         self.ranker = ranker
         self.k = k
         self.m = m
-        self._given_beta = beta
+        self.sampling = sampling
+        self.seed = seed
+        self.compat = compat
+        self._given_beta = 1.0 if compat else beta
 
     @cached_property
     def sharpness(self) -> Sharpness:
         """The ranker's beta and dispersion, from a few hundred windows of anchors.
 
-        Raises EvaluationError for a ranker that orders the anchors no better than chance.
+        It may be set, to what an evaluator with the same options measured earlier. Raises
+        EvaluationError for a ranker that orders the anchors no better than chance.
         """
         if self._given_beta is not None:
             return Sharpness(self._given_beta, 1.0)
@@ -108,50 +137,78 @@ class Evaluator:
             raise EvaluationError(
                 f"The ranker {self.ranker.name} cannot be used: {error}."
             ) from None
-        intensity, stderr = self._fit(windows, orders, beta)
-        errors = (intensity - truth) / stderr
+        found = self._fit(windows, orders, Sharpness(beta, 1.0))
+        errors = (found.intensity - truth) / found.stderr
         return Sharpness(beta, max(1.0, float(np.sqrt(np.mean(errors**2)))))
 
-    def score(self, text: str, values: Sequence[str]) -> dict[str, Score]:
-        """The intensity of ``text`` for each of ``values``; see ``score_many``."""
-        return self.score_many([text], values)[0]
+    def score(self, texts: Sequence[str], values: str | Sequence[str]) -> list[Score]:
+        """The intensity of each text for its value; all windows go to the ranker in one call.
 
-    def score_many(self, texts: Sequence[str], values: Sequence[str]) -> list[dict[str, Score]]:
-        """For each text, {value: Score}; all windows go to the ranker in one call.
-
-        Raises EvaluationError for an empty text or a ranker that gives no order, VidbError for a
+        values: one value for all texts, or one for each. Raises EvaluationError for an empty
+        text, values that do not match the texts, or a ranker that gives no order; VidbError for a
         value without anchors.
         """
+        paired = [values] * len(texts) if isinstance(values, str) else list(values)
+        if isinstance(texts, str):
+            raise EvaluationError("score takes a list of texts: for one text there is measure.")
+        if len(paired) != len(texts):
+            raise EvaluationError(
+                f"There are {len(texts)} texts and {len(paired)} values: give one value for all "
+                "texts, or one for each."
+            )
         if not all(text.strip() for text in texts):
             raise EvaluationError("An empty text has no intensity: there is nothing to score.")
-        pairs = [(text, value) for text in texts for value in values]
-        if not pairs:
-            return [{} for _ in texts]
-        windows = [w for text, value in pairs for w in self._windows(text, value)]
+        if not paired:
+            return []
+        windows = [
+            w for text, value in zip(texts, paired, strict=True) for w in self._windows(text, value)
+        ]
         orders = self._rank(windows)
-        beta, dispersion = self.sharpness.beta, self.sharpness.dispersion
-        intensity, stderr = self._fit(windows, orders, beta)
+        sharpness = self.sharpness
+        found = self._fit(windows, orders, sharpness)
         records = [_record(w, order) for w, order in zip(windows, orders, strict=True)]
-        scores = [
+        return [
             Score(
                 value=value,
-                intensity=float(intensity[i]),
-                stderr=float(dispersion * stderr[i]),
+                intensity=float(found.intensity[i]),
+                stderr=float(found.stderr[i]),
+                low=float(found.low[i]),
+                high=float(found.high[i]),
                 ranker=f"{self.ranker.name} {self.ranker.version}",
                 vidb_version=self.vidb.version,
                 windows=tuple(records[i * self.m : (i + 1) * self.m]),
-                beta=beta,
-                dispersion=dispersion,
+                beta=sharpness.beta,
+                dispersion=sharpness.dispersion,
             )
-            for i, (_, value) in enumerate(pairs)
+            for i, value in enumerate(paired)
         ]
-        rows = [scores[i : i + len(values)] for i in range(0, len(scores), len(values))]
-        return [dict(zip(values, row, strict=True)) for row in rows]
+
+    def measure(self, text: str, values: Sequence[str]) -> dict[str, Score]:
+        """{value: Score} of one text; raises what ``score`` does."""
+        return self.measure_many([text], values)[0]
+
+    def measure_many(self, texts: Sequence[str], values: Sequence[str]) -> list[dict[str, Score]]:
+        """{value: Score} of each text, for all of ``values``; raises what ``score`` does."""
+        scores = iter(
+            self.score(
+                [text for text in texts for _ in values], [value for _ in texts for value in values]
+            )
+        )
+        return [{value: next(scores) for value in values} for _ in texts]
 
     def _windows(self, text: str, value: str) -> list[Window]:
-        return bucket_windows(text, value, self.vidb, k=self.k, m=self.m, seed=_seed(text, value))
+        return make_windows(
+            text,
+            value,
+            self.vidb,
+            k=self.k,
+            m=self.m,
+            sampling=self.sampling,
+            response_first=self.compat == "paper",
+            seed=_seed(text, value) ^ self.seed,
+        )
 
-    def _rank(self, windows: Sequence[Window]) -> list[Order]:
+    def _rank(self, windows: Sequence[Window]) -> "list[Order]":
         orders = self.ranker.rank(windows)
         said = f"The ranker {self.ranker.name} gave"
         if len(orders) != len(windows):
@@ -163,16 +220,23 @@ class Evaluator:
         return orders
 
     def _fit(
-        self, windows: Sequence[Window], orders: Sequence[Order], beta: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Intensity and stderr, float [len(windows) / m] each, of responses with m windows each."""
+        self, windows: Sequence[Window], orders: "Sequence[Order]", sharpness: Sharpness
+    ) -> Intensities:
+        """The intensities of len(windows) / m responses with m windows each."""
+        n, beta = len(windows) // self.m, sharpness.beta
         places = np.array([o.index(w.place) for w, o in zip(windows, orders, strict=True)])
-        pools = choice_pools(beta * _ranked(windows, orders, np.zeros(len(windows))), places)
-        return fit_intensities(pools.reshape(len(windows) // self.m, -1), self.m, beta=beta)
+        ranked = _ranked(windows, orders, np.full(len(windows), np.nan))
+        pools = choice_pools(beta * ranked, places).reshape(n, -1)
+        if self.compat is None:
+            return fit_intensities(pools, self.m, beta=beta, dispersion=sharpness.dispersion)
+        anchors = np.where(np.isfinite(ranked), ranked, np.nan).reshape(n, -1)
+        lowest, highest = np.nanmin(anchors, axis=1), np.nanmax(anchors, axis=1)
+        intensity = paper_intensities(pools, self.m, lowest, highest)
+        return Intensities(intensity, *uncertainty(pools, self.m, intensity, beta=1.0))
 
 
 def _ranked(
-    windows: Sequence[Window], orders: Sequence[Order], responses: NDArray[np.float64]
+    windows: Sequence[Window], orders: "Sequence[Order]", responses: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Intensities [N, k] in the judged orders; ``responses`` [N] for the responses'.
 
@@ -185,7 +249,7 @@ def _ranked(
     return ranked
 
 
-def _record(window: Window, order: Order) -> dict[str, Any]:
+def _record(window: Window, order: "Order") -> dict[str, Any]:
     return {
         "anchors": [anchor.id for anchor in window.anchors],
         "place": window.place,

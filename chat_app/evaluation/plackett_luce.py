@@ -17,17 +17,15 @@ utility = beta x intensity; ``fit_discrimination`` finds beta from windows of an
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chat_app.errors import ValueflowError
-
-Floats = NDArray[np.float64]
+from chat_app.evaluation.uncertainty import HIGHEST, LOWEST, Floats, uncertainty
 
 PRIOR = 1e-3  # lambda: only keeps u finite where a response is first, or last, everywhere
-LOWEST, HIGHEST = -10.0, 10.0
 
 # Anchors are known to about 0.6 (the median stderr of the built-in ones), so no ranker can be seen
 # to be sharper than this; and past it the likelihood is flat between neighbouring anchors, where
@@ -36,6 +34,15 @@ MAX_BETA = 2.0
 
 _TOLERANCE = 1e-9
 _FAR = 40.0  # sigma(-40) = 4e-18 is nothing beside lambda
+
+
+class Intensities(NamedTuple):
+    """Of n responses, float [n] each: low <= intensity <= high, all in [-10, 10]."""
+
+    intensity: Floats
+    stderr: Floats
+    low: Floats
+    high: Floats
 
 
 class RankingError(ValueflowError):
@@ -83,23 +90,24 @@ def information(pools: Floats, u: Floats, *, prior: float = PRIOR) -> Floats:
 
 
 def fit_intensities(
-    pools: Floats, windows: int, *, beta: float, prior: float = PRIOR
-) -> tuple[Floats, Floats]:
-    """Intensities in [-10, 10] and their standard errors, float [n] each, in intensity units.
+    pools: Floats, windows: int, *, beta: float, dispersion: float = 1.0, prior: float = PRIOR
+) -> Intensities:
+    """Intensities in [-10, 10] with their standard errors and 95% intervals.
 
-        intensity = clip(u / beta, -10, 10)       stderr = 1 / (beta sqrt(I(beta x intensity)))
+        intensity = clip(u / beta, -10, 10)
 
-    pools: float [n, choices] of utilities beta x intensity; windows, prior: as in fit_utilities.
+    pools: float [n, choices] of utilities beta x intensity; windows, prior: as in fit_utilities;
+    dispersion widens the errors (``uncertainty``).
 
     Why a clip: an anchor of intensity t must come out as t, so the map has to be u / beta
     wherever anchors are; anything that bends before +-10 (a tanh) would pull strong replies
     towards 0, and means over many replies with them. At +-10 the clip says no more than that the
-    reply is at least as strong as the scale goes. The information is taken at the *reported*
-    intensity: at u itself, which runs off to where the prior stops it when a reply is first
-    everywhere, it would say nothing but lambda.
+    reply is at least as strong as the scale goes.
     """
     intensity = np.clip(fit_utilities(pools, windows, prior=prior) / beta, LOWEST, HIGHEST)
-    return intensity, 1.0 / (beta * np.sqrt(information(pools, beta * intensity, prior=prior)))
+    return Intensities(
+        intensity, *uncertainty(pools, windows, intensity, beta=beta, dispersion=dispersion)
+    )
 
 
 def fit_discrimination(ranked: Floats) -> float:
@@ -134,41 +142,52 @@ def fit_discrimination(ranked: Floats) -> float:
     return float(_root(score, np.zeros(1), np.array([MAX_BETA]))[0])
 
 
+def paper_intensities(
+    pools: Floats, windows: int, lowest: Floats, highest: Floats, *, prior: float = PRIOR
+) -> Floats:
+    """The intensities that the paper's published evaluator gives, float [n].
+
+    pools: float [n, choices] of the anchors' intensities (utility = intensity, so beta = 1);
+    lowest, highest: float [n], the intensities of the least and the most supporting anchor that
+    each response met.
+
+    Its steps: lambda = 1e-3; u clipped to [-20, 20]; an isotonic fit of intensity on utility over
+    the anchors, clipped to [-10, 10]; a guard. Since the anchors' utilities *are* their
+    intensities, the isotonic fit is the identity between the lowest and the highest anchor and
+    constant beyond them. The guard keeps strict what the rankings say as a whole: a response that
+    is first in every window comes out just above the highest anchor, one that is last everywhere
+    just below the lowest, any other at least 1e-6 inside.
+    """
+    u = np.clip(fit_utilities(pools, windows, prior=prior), -20.0, 20.0)
+    inside = np.minimum(np.maximum(u, lowest + 1e-6), highest - 1e-6)
+    # First everywhere: it took part in one choice a window. Last: in each, nobody was left.
+    first = (pools < np.inf).sum(axis=1) == windows
+    last = np.isneginf(pools).sum(axis=1) == windows
+    above = np.minimum(np.nextafter(highest, np.inf), HIGHEST)
+    below = np.maximum(np.nextafter(lowest, -np.inf), LOWEST)
+    return np.where(first, above, np.where(last, below, inside))
+
+
 def paper_intensity(windows: Sequence[Mapping[str, Any]]) -> float:
-    """The intensity that the paper's published evaluator gives one response.
+    """``paper_intensities`` of one response.
 
     windows: ``{"anchors": [t, ...], "order": [i, ...]}`` each, with the anchors' intensities and
     the judged order, most supportive first, of item 0 (the response) and items 1.. (the anchors).
-
-    Its steps: beta = 1 and lambda = 1e-3; u clipped to [-20, 20]; an isotonic fit of intensity on
-    utility over these anchors, clipped to [-10, 10]; a guard. Since the anchors' utilities *are*
-    their intensities, the isotonic fit is the identity between the lowest and the highest anchor
-    and constant beyond them. The guard keeps strict what the rankings say as a whole: a response
-    that is first in every window comes out just above the highest anchor, one that is last
-    everywhere just below the lowest, any other at least 1e-6 inside.
 
     Raises RankingError when there is no window or an order is no permutation of its items.
     """
     if not windows:
         raise RankingError("there is no window to read an intensity from")
-    pools, first, last = [], [], []
+    pools = []
     for window in windows:
         utilities = np.array([np.nan, *window["anchors"]], dtype=np.float64)
         order = list(window["order"])
         if len(utilities) < 2 or sorted(order) != list(range(len(utilities))):
             raise RankingError(f"{order} is no order of one response and its anchors")
-        place = order.index(0)
-        pools.append(choice_pools(utilities[None, order], np.array([place]))[0])
-        first.append(place == 0)
-        last.append(place == len(order) - 1)
+        pools.append(choice_pools(utilities[None, order], np.array([order.index(0)]))[0])
     anchors = [t for window in windows for t in window["anchors"]]
-    lowest, highest = max(min(anchors), LOWEST), min(max(anchors), HIGHEST)
-    if all(first):
-        return min(float(np.nextafter(highest, np.inf)), HIGHEST)
-    if all(last):
-        return max(float(np.nextafter(lowest, -np.inf)), LOWEST)
-    u = float(fit_utilities(np.concatenate(pools)[None], len(windows))[0])
-    return min(max(u, -20.0, lowest + 1e-6), 20.0, highest - 1e-6)
+    lowest, highest = np.array([max(min(anchors), LOWEST)]), np.array([min(max(anchors), HIGHEST)])
+    return float(paper_intensities(np.concatenate(pools)[None], len(windows), lowest, highest)[0])
 
 
 def _sigma(x: Floats) -> Floats:
@@ -185,7 +204,8 @@ def _root(score: Callable[[Floats], tuple[Floats, Floats]], low: Floats, high: F
 
     score: x [n] -> (values [n], slopes [n] < 0), with values > 0 at low and < 0 at high.
     A Newton step is taken only inside the bracket and when it is less than half the step before,
-    so each round halves the step or the bracket: 100 rounds are more than doubles can use.
+    so each round halves the step or the bracket: 100 rounds are more than doubles can use. What
+    has been found stays as it is, so that a root does not depend on those beside it.
     """
     x = np.clip(np.zeros_like(low), low, high)
     step = high - low
@@ -195,6 +215,7 @@ def _root(score: Callable[[Floats], tuple[Floats, Floats]], low: Floats, high: F
         newton = x - value / slope
         good = (newton >= low) & (newton <= high) & (np.abs(newton - x) < 0.5 * np.abs(step))
         following = np.where(good, newton, 0.5 * (low + high))
+        following = np.where(np.abs(step) < _TOLERANCE, x, following)
         step, x = following - x, following
         if np.abs(step).max(initial=0.0) < _TOLERANCE:
             break
