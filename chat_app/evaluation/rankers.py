@@ -30,4 +30,12 @@ def make_ranker(
         from chat_app.evaluation.ranker_hives import HivesRanker
 
         return HivesRanker(space())
+    if name == "llm":
+        from chat_app.evaluation.ranker_llm import LlmRanker
+
+        return LlmRanker(
+            judge(),
+            rotations=settings.judge_rotations,
+            n_threads=settings.n_threads,
+        )
     raise RankerError(f"There is no ranker {name!r}: the rankers are {', '.join(RANKERS)}.")
