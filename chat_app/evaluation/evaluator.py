@@ -183,6 +183,13 @@ class Evaluator:
             for i, value in enumerate(paired)
         ]
 
+    @property
+    def options(self) -> list[Any]:
+        """All that a score follows from, beside text and value; ready for JSON."""
+        ranker, vidb = self.ranker, self.vidb
+        how = [self.k, self.m, self.sampling, self._given_beta, self.seed, self.compat]
+        return [ranker.name, ranker.version, vidb.version, *how]
+
     def measure(self, text: str, values: Sequence[str]) -> dict[str, Score]:
         """{value: Score} of one text; raises what ``score`` does."""
         return self.measure_many([text], values)[0]

@@ -1,0 +1,208 @@
+"""Scores of a whole table, in chunks, so that an interrupted run goes on where it stopped.
+
+The chunks begin at the same places in every run, so that a resumed one ends with the same scores
+as one that was never interrupted (``bulk_part`` has the file between them). OUT itself is written
+once, whole, at the end.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from chat_app.errors import ValueflowError
+from chat_app.evaluation.bulk_part import open_part, part_head, read_part
+from chat_app.evaluation.evaluator import Evaluator, Score, Sharpness
+from chat_app.evaluation.tables import Row, Table, encoded, read_table, with_columns, write_table
+from chat_app.values.taxonomy import get_value
+from chat_app.vidb.loading import Vidb
+
+TEXT_COLUMNS = ("text", "response")
+NUMBERS = ("intensity", "stderr", "low", "high")
+
+# HIVES reads some hundred texts a second; a judge that writes takes seconds a text, and what it
+# has said should not be lost.
+_CHUNK, _SLOW_CHUNK = 256, 4
+
+Progress = Callable[[str, int, int], None]
+
+
+class BulkError(ValueflowError):
+    """A table that cannot be scored; the message names file, row and column."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One score to make: of ``text`` for ``value``. ``error`` says why it cannot be made."""
+
+    row: int
+    text: str
+    value: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """rows: in the input; scores: in the output; resumed: of those, from an earlier run; bad:
+    left blank."""
+
+    rows: int
+    scores: int
+    resumed: int
+    bad: int
+
+
+def score_table(
+    source: Path,
+    out: Path,
+    evaluator: Evaluator,
+    values: Sequence[str] = (),
+    *,
+    column: str | None = None,
+    prefix: str = "",
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> Summary:
+    """Score the table ``source`` into ``out``: its columns, value, intensity, stderr, low, high.
+
+    A row is scored for the value that its column ``value`` names; where it names none, for each
+    of ``values`` in a row of its own. column: where the texts are, else ``text`` or ``response``;
+    prefix: put before the names of the added numbers. A row that cannot be scored is an error
+    before any work is done, or with ``skip_bad`` left blank with the reason in a column ``error``.
+
+    Raises BulkError, TableError, and what ``Evaluator.score`` raises.
+    """
+    if out.resolve() == source.resolve():
+        raise BulkError(f"{out} is the input itself: give --out another name.")
+    table = read_table(source)
+    added = [prefix + name for name in NUMBERS] + (["error"] if skip_bad else [])
+    for name in added:
+        if name in table.columns:
+            raise BulkError(
+                f"{source} has a column {name} already: rename it, or put something before the "
+                "new names with --prefix."
+            )
+    jobs = plan(table, source, values, evaluator.vidb, column=column, skip_bad=skip_bad)
+    encoded(table, out)  # whether OUT can take the columns is known before the work, not after it
+    todo = [job for job in jobs if not job.error]
+    made: list[Row] = []
+    resumed = 0
+    if todo:
+        part = out.with_name(out.name + ".part.jsonl")
+        run = fingerprint(source, evaluator, [list(values), column, skip_bad])
+        made, resumed = _scores(todo, evaluator, part, run, progress)
+    numbers = iter(made)
+    rows = [_row(table.rows[job.row], job, numbers, prefix, skip_bad) for job in jobs]
+    write_table(with_columns(table, ["value", *added], rows), out)
+    if todo:
+        part.unlink()
+    return Summary(len(table.rows), len(todo), resumed, len(jobs) - len(todo))
+
+
+def plan(
+    table: Table,
+    source: Path,
+    values: Sequence[str],
+    vidb: Vidb,
+    *,
+    column: str | None = None,
+    skip_bad: bool = False,
+) -> list[Job]:
+    """The scores to make, in the order of the rows. Raises BulkError where one cannot be made."""
+    column = text_column(table, source, column)
+    named = "value" in table.columns
+    if not values and not named:
+        raise BulkError(f"{source} has no column value: say with --value which value to score.")
+    jobs = []
+    for number, row in enumerate(table.rows):
+        text = row.get(column)
+        own = str(row.get("value") or "").strip()
+        problem = "" if isinstance(text, str) and text.strip() else f"column {column}: it is empty."
+        if not own and not values:
+            problem = problem or "column value: it is empty, and no --value stands in for it."
+        for value in [own] if own else values or [""]:
+            id, error = (value, problem) if problem else _known_value(value, vidb)
+            jobs.append(Job(number, text if isinstance(text, str) else "", id, error))
+    bad = [job for job in jobs if job.error]
+    if bad and not skip_bad:
+        rows = len({job.row for job in bad})
+        more = f" {rows - 1} more rows are wrong." if rows > 1 else ""
+        raise BulkError(
+            f"{source}, row {bad[0].row + 1}, {bad[0].error}{more} With --skip-bad such rows stay "
+            "blank, with the reason in a column error."
+        )
+    return jobs
+
+
+def text_column(table: Table, source: Path, column: str | None = None) -> str:
+    """The column of ``table`` that holds the texts. Raises BulkError."""
+    if column is not None and column not in table.columns:
+        raise BulkError(f"{source} has no column {column}: it has {', '.join(table.columns)}.")
+    found = [c for c in table.columns if c in TEXT_COLUMNS] if column is None else [column]
+    if len(found) != 1:
+        has = f"the columns {' and '.join(found)}" if found else "no column text or response"
+        raise BulkError(f"{source} has {has}: say with --column where the texts are.")
+    return found[0]
+
+
+def _known_value(name: str, vidb: Vidb) -> tuple[str, str]:
+    """The id of a value that can be scored, or the name and what is wrong with it."""
+    try:
+        value = get_value(name).id
+        vidb.of(value)
+    except ValueflowError as error:
+        return name, f"column value: {error}"
+    return value, ""
+
+
+def fingerprint(source: Path, evaluator: Evaluator, options: Sequence[Any]) -> str:
+    """64 hex digits: equal for equal input and options, from which equal scores follow."""
+    digest = hashlib.sha256()
+    with open(source, "rb") as file:
+        digest.update(hashlib.file_digest(file, "sha256").digest())
+    digest.update(json.dumps([*evaluator.options, *options]).encode())
+    return digest.hexdigest()
+
+
+def _scores(
+    todo: Sequence[Job],
+    evaluator: Evaluator,
+    path: Path,
+    fingerprint: str,
+    progress: Progress | None,
+) -> tuple[list[Row], int]:
+    """The numbers of every job, and how many of them an earlier run had made."""
+    chunk = _CHUNK if evaluator.ranker.name == "hives" else _SLOW_CHUNK
+    head, kept, size = read_part(path, fingerprint, len(todo), chunk)
+    if head is not None:
+        # A judge need not answer twice alike: what it was measured at holds for the whole run.
+        evaluator.sharpness = Sharpness(**head["sharpness"])
+    resumed = len(kept)
+    with open_part(path, size) as append:
+        if head is None:
+            if progress:
+                progress("Measuring the ranker", 0, 1)
+            append([part_head(fingerprint, asdict(evaluator.sharpness))])
+        for start in range(resumed, len(todo), chunk):
+            if progress:
+                progress("Scoring", start, len(todo))
+            some = todo[start : start + chunk]
+            scores = evaluator.score([job.text for job in some], [job.value for job in some])
+            made = [_numbers(score) for score in scores]
+            append(made)
+            kept += made
+    return kept, resumed
+
+
+def _numbers(score: Score) -> Row:
+    return {name: round(getattr(score, name), 4) for name in NUMBERS}
+
+
+def _row(row: Row, job: Job, numbers: Iterator[Row], prefix: str, skip_bad: bool) -> Row:
+    """An output row: the cells of the input as they were, then what was added."""
+    found = dict.fromkeys(NUMBERS) if job.error else next(numbers)
+    result = {**row, "value": row.get("value") or job.value}
+    result |= {prefix + name: number for name, number in found.items()}
+    return {**result, "error": job.error or None} if skip_bad else result
