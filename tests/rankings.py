@@ -2,12 +2,27 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chat_app.evaluation.panels import Window
 from chat_app.evaluation.ranking import Lineup, Order
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The least that a ranker takes: texts, and the value to order them for."""
+
+    value: str
+    texts: tuple[str, ...]
+
+    def moved_on(self, by: int) -> "Texts":
+        return Texts(self.value, (*self.texts[by:], *self.texts[:by]))
+
+    def ordered(self, order: Order) -> list[str]:
+        return [self.texts[i] for i in order]
 
 
 def draw_orders(utilities: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -1,7 +1,6 @@
 """The judge, in real llama.cpp: always an order, and the same one wherever the window stands."""
 
 import random
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from chat_app.chat.studio import Studio
 from chat_app.evaluation.judge_prompt import question, wording
 from chat_app.evaluation.ranker_llm import LlmRanker
-from chat_app.evaluation.ranking import Order, RankerError
+from chat_app.evaluation.ranking import RankerError
 from chat_app.llm.branches import Branches
 from chat_app.llm.engine import Engine, EngineError, Sampling, Turn
 from chat_app.llm.labels import one_token_labels
@@ -20,22 +19,9 @@ from chat_app.llm.model import ChatModel
 from chat_app.settings import settings as settings_with
 from chat_app.values.taxonomy import STEERED, UnknownValue, get_value
 from chat_app.vidb.loading import load_vidb
+from tests.rankings import Texts
 
 ALL = 99
-
-
-@dataclass(frozen=True)
-class Texts:
-    """The least that a ranker takes."""
-
-    value: str
-    texts: tuple[str, ...]
-
-    def moved_on(self, by: int) -> "Texts":
-        return Texts(self.value, (*self.texts[by:], *self.texts[:by]))
-
-    def ordered(self, order: Order) -> list[str]:
-        return [self.texts[i] for i in order]
 
 
 @pytest.fixture(scope="module")

@@ -38,4 +38,8 @@ def make_ranker(
             rotations=settings.judge_rotations,
             n_threads=settings.n_threads,
         )
+    if name == "remote":
+        from chat_app.evaluation.ranker_remote import remote_ranker
+
+        return remote_ranker(settings)
     raise RankerError(f"There is no ranker {name!r}: the rankers are {', '.join(RANKERS)}.")
