@@ -1,4 +1,8 @@
-"""Training objectives of HIVES (VALUEFLOW, arXiv 2602.03160; stage 1)."""
+"""Training objectives of HIVES (VALUEFLOW, arXiv 2602.03160): stage 1, stage 2.
+
+Functions on embeddings carry the formulas; the classes beside them put a model in front, as
+sentence-transformers' losses do.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -86,6 +90,113 @@ class HierarchicalContrastiveLoss(nn.Module):
         return hierarchical_contrastive(
             z, labels[:, :-1], labels[:, -1], self.temperature, self.penalty
         )
+
+    def get_config_dict(self) -> dict[str, Any]:
+        return {"temperature": self.temperature, "penalty": self.penalty}
+
+
+def info_nce(z: Tensor, group: Tensor, temperature: float = 0.1) -> Tensor:
+    """InfoNCE of a batch of which each text belongs to one group; each direction of each pair.
+
+        s_ij = z_i . z_j / temperature
+        L = mean over i with a positive, and over its positives p (group_p = group_i, p != i), of
+              - log( exp s_ip / (exp s_ip + sum over a with group_a != group_i of exp s_ia) )
+
+    so other texts of one's own group are never pushed away. z: float [n, d] unit rows; group: int
+    [n]. Returns a scalar; 0 where no text has a positive or no text a negative.
+    """
+    s = z @ z.T / temperature
+    same = group[:, None] == group[None, :]
+    positive = same & ~torch.eye(len(z), dtype=torch.bool, device=z.device)
+    count = positive.sum(dim=1)
+    has = (count > 0) & (~same).any(dim=1)
+    if not bool(has.any()):
+        return z.sum() * 0.0
+    others = s[has].masked_fill(same[has], float("-inf")).logsumexp(dim=1, keepdim=True)
+    # -log(e^s / (e^s + e^others)) = softplus(others - s)
+    terms = nn.functional.softplus(others - s[has]) * positive[has]
+    return (terms.sum(dim=1) / count[has]).mean()
+
+
+class InfoNceLoss(nn.Module):
+    """``info_nce`` as a sentence-transformers loss.
+
+    Inputs: one column of texts; labels int [n], the group of each text: texts of one group are
+    each other's positives, all others their negatives.
+
+        loss = InfoNceLoss(model)
+        texts = ["I sat up with her.", "We feed whoever is hungry.", "Rules are rules."]
+        loss([model.preprocess(texts)], torch.tensor([0, 0, 1])).backward()
+
+    Reference: VALUEFLOW, stage 2; van den Oord et al., "Representation Learning with Contrastive
+    Predictive Coding" (2018).
+    """
+
+    def __init__(self, model: SentenceTransformer, temperature: float = 0.1) -> None:
+        super().__init__()
+        self.model = model
+        self.temperature = temperature
+
+    def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> Tensor:
+        embeddings = [self.model(f)["sentence_embedding"] for f in sentence_features]
+        return self.compute_loss_from_embeddings(embeddings, labels)
+
+    def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
+        (embedding,) = embeddings
+        return info_nce(nn.functional.normalize(embedding, dim=-1), labels, self.temperature)
+
+    def get_config_dict(self) -> dict[str, Any]:
+        return {"temperature": self.temperature}
+
+
+class StageTwoLoss(nn.Module):
+    """The loss of stage 2: the hierarchy is kept while theories are brought together.
+
+        L = L_hierarchical(texts in neither quarter)
+            + L_InfoNCE(texts that pair by an everyday phrase)
+            + L_InfoNCE(texts that pair by a concept of several theories)
+
+    Inputs: one column of texts; labels int [n, L + 3]: path and direction as in
+    ``HierarchicalContrastiveLoss``, then the text's group by phrase and its group by concept. A
+    group of -1 means that the text is not in that quarter; a text is in one at most.
+    ``parts`` gives the three terms apart.
+
+        loss = StageTwoLoss(model)
+        loss([model.preprocess(texts)], labels).backward()
+
+    Reference: VALUEFLOW, stage 2: half of a batch, a quarter and a quarter, weights 1.
+    """
+
+    def __init__(
+        self, model: SentenceTransformer, temperature: float = 0.1, penalty: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.temperature = temperature
+        self.penalty = penalty
+
+    def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> Tensor:
+        embeddings = [self.model(f)["sentence_embedding"] for f in sentence_features]
+        return self.compute_loss_from_embeddings(embeddings, labels)
+
+    def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
+        (embedding,) = embeddings
+        parts = self.parts(embedding, labels)
+        return parts["hierarchy"] + parts["phrase"] + parts["concept"]
+
+    def parts(self, embedding: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Scalars by name: "hierarchy", "phrase", "concept"."""
+        z = nn.functional.normalize(embedding, dim=-1)
+        path, direction = labels[:, :-3], labels[:, -3]
+        phrase, concept = labels[:, -2], labels[:, -1]
+        stage_one = (phrase < 0) & (concept < 0)
+        return {
+            "hierarchy": hierarchical_contrastive(
+                z[stage_one], path[stage_one], direction[stage_one], self.temperature, self.penalty
+            ),
+            "phrase": info_nce(z[phrase >= 0], phrase[phrase >= 0], self.temperature),
+            "concept": info_nce(z[concept >= 0], concept[concept >= 0], self.temperature),
+        }
 
     def get_config_dict(self) -> dict[str, Any]:
         return {"temperature": self.temperature, "penalty": self.penalty}
