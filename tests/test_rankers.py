@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chat_app.evaluation import ranker_hives
 from chat_app.evaluation.panels import make_windows
 from chat_app.evaluation.ranker_hives import HivesRanker, gaussian_kernel, kernel_ridge
 from chat_app.hives.encoder import load_encoder
@@ -156,6 +157,35 @@ def test_the_order_does_not_depend_on_the_windows_beside_it(ranker: HivesRanker)
         for window in make_windows(text, value, vidb, seed=2)
     ]
     assert ranker.rank(windows) == [ranker.rank([window])[0] for window in windows]
+
+
+def test_only_what_is_not_vidbs_is_encoded(
+    ranker: HivesRanker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the anchors are too many for all to be fitted."""
+    monkeypatch.setattr(ranker_hives, "_MOST", 320)
+    small, encoded = HivesRanker(ranker.space), list[str]()
+    encode = ranker.space.encoder.encode
+
+    def recording(texts: Sequence[str]) -> np.ndarray:
+        encoded.extend(texts)
+        return encode(texts)
+
+    monkeypatch.setattr(ranker.space.encoder, "encode", recording)
+    text = "I'd lend him the money, because he is my brother."
+    windows = [
+        window
+        for value in ("svt/benevolence", "svt/power")
+        for window in make_windows(text, value, ranker.space.vidb, m=6, seed=2)
+    ]
+    orders = small.rank(windows)
+    assert encoded == [text]
+    fitted = {text for _, text in small._held_out}
+    for window, order in zip(windows, orders, strict=True):
+        free = [window.texts[i] for i in order if window.texts[i] not in fitted]
+        predicted = small.predict(free, window.value)
+        assert all(a >= b - 1e-3 for a, b in pairwise(predicted))
+    assert sum(text not in fitted for w in windows for text in w.texts) > 20
 
 
 def test_a_value_without_texts_is_named(ranker: HivesRanker) -> None:

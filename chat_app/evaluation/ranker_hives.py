@@ -163,6 +163,29 @@ class HivesRanker:
         column = predicted[:, self.model.values.index(value)]
         return np.clip(column, -_LIMIT, _LIMIT).astype(np.float32)
 
+    @cached_property
+    def _held_out(self) -> dict[tuple[str, str], float]:
+        """{(value, text): intensity predicted by the fit without it} of the texts that it took."""
+        anchors = self.space.vidb.anchors
+        return {
+            (anchors[row].value, anchors[row].text): float(y)
+            for row, y in zip(self._rows, self.model.held_out, strict=True)
+        }
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {text: row for row, text in enumerate(self.space.vidb.texts)}
+
+    def _embedded(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows of ``texts``: VIDB's are there already, the others are encoded in one batch."""
+        z = np.zeros((len(texts), self.space.encoder.dim), dtype=np.float32)
+        rows = [self._row_of.get(text, -1) for text in texts]
+        new = [i for i, row in enumerate(rows) if row < 0]
+        there = [i for i, row in enumerate(rows) if row >= 0]
+        z[there] = self.space.embeddings[[rows[i] for i in there]]
+        z[new] = self.space.encoder.encode([texts[i] for i in new])
+        return z
+
     def rank(self, windows: Sequence[Lineup]) -> list[Order]:
         """Orders of the windows; texts that are not VIDB's are embedded once, in one batch.
 
@@ -170,17 +193,14 @@ class HivesRanker:
         """
         for value in dict.fromkeys(window.value for window in windows):
             self.space.vidb.of(value)
-        anchors = self.space.vidb.anchors
-        judged = {
-            (anchors[row].value, anchors[row].text): float(y)
-            for row, y in zip(self._rows, self.model.held_out, strict=True)
-        }
-        pairs = {(w.value, text) for w in windows for text in w.texts} - judged.keys()
-        unseen = {text: row for row, text in enumerate(sorted({text for _, text in pairs}))}
-        predicted = self.model(self.space.encoder.encode(list(unseen)))
+        pairs = {(w.value, text) for w in windows for text in w.texts}
+        judged = {pair: self._held_out[pair] for pair in pairs & self._held_out.keys()}
+        unknown = pairs - judged.keys()
+        place = {text: i for i, text in enumerate(sorted({text for _, text in unknown}))}
+        predicted = self.model(self._embedded(list(place)))
         column = {value: i for i, value in enumerate(self.model.values)}
-        for value, text in pairs:
-            judged[value, text] = float(predicted[unseen[text], column[value]])
+        for value, text in unknown:
+            judged[value, text] = float(predicted[place[text], column[value]])
         return [_order(w.texts, {t: judged[w.value, t] for t in w.texts}) for w in windows]
 
 
