@@ -32,6 +32,9 @@ PRIOR = 1e-3  # lambda: only keeps u finite where a response is first, or last, 
 # the prior would take over.
 MAX_BETA = 2.0
 
+Rows = NDArray[np.int64]
+
+_ONE = np.zeros(1, dtype=np.int64)
 _TOLERANCE = 1e-9
 _FAR = 40.0  # sigma(-40) = 4e-18 is nothing beside lambda
 
@@ -75,10 +78,13 @@ def fit_utilities(pools: Floats, windows: int, *, prior: float = PRIOR) -> Float
     low = np.minimum(finite.min(axis=1), 0.0) - _FAR
     high = np.maximum(finite.max(axis=1), 0.0) + _FAR
 
-    def score(u: Floats) -> tuple[Floats, Floats]:
-        taken = _sigma(u[:, None] - pools)
-        g = windows - taken.sum(axis=1) - prior * u
-        return g, -(taken * (1.0 - taken)).sum(axis=1) - prior
+    weights = np.exp(pools)
+
+    def score(u: Floats, rows: Rows) -> tuple[Floats, Floats]:
+        # sigma(u - c) with one exp a response: the pools' own are taken once, above.
+        taken = 1.0 / (1.0 + weights[rows] * np.exp(-u)[:, None])
+        total = taken.sum(axis=1)
+        return windows - total - prior * u, np.einsum("ij,ij->i", taken, taken) - total - prior
 
     return _root(score, low, high)
 
@@ -123,7 +129,7 @@ def fit_discrimination(ranked: Floats) -> float:
     there = np.isfinite(ranked)
     known = np.where(there, ranked, 0.0)
 
-    def score(beta: Floats) -> tuple[Floats, Floats]:
+    def score(beta: Floats, _: Rows) -> tuple[Floats, Floats]:
         # Sums over what is left, from the last text up; shifted so that nothing overflows.
         weight = np.where(there, np.exp(beta * (known - HIGHEST)), 0.0)
         total = _from_the_end(weight)
@@ -133,11 +139,11 @@ def fit_discrimination(ranked: Floats) -> float:
         g = np.where(there, known - mean, 0.0).sum()
         return np.array([g]), -np.array([np.where(there, variance, 0.0).sum() + 1e-12])
 
-    if score(np.zeros(1))[0][0] <= 0:
+    if score(np.zeros(1), _ONE)[0][0] <= 0:
         raise RankingError(
             "the anchors come back in an order no better than chance, so nothing can be scored"
         )
-    if score(np.array([MAX_BETA]))[0][0] >= 0:
+    if score(np.array([MAX_BETA]), _ONE)[0][0] >= 0:
         return MAX_BETA
     return float(_root(score, np.zeros(1), np.array([MAX_BETA]))[0])
 
@@ -199,24 +205,32 @@ def _from_the_end(x: Floats) -> Floats:
     return np.cumsum(x[:, ::-1], axis=1)[:, ::-1]
 
 
-def _root(score: Callable[[Floats], tuple[Floats, Floats]], low: Floats, high: Floats) -> Floats:
+def _root(
+    score: Callable[[Floats, Rows], tuple[Floats, Floats]], low: Floats, high: Floats
+) -> Floats:
     """Where n decreasing functions cross 0 in their brackets: Newton, bisection where it strays.
 
-    score: x [n] -> (values [n], slopes [n] < 0), with values > 0 at low and < 0 at high.
-    A Newton step is taken only inside the bracket and when it is less than half the step before,
-    so each round halves the step or the bracket: 100 rounds are more than doubles can use. What
-    has been found stays as it is, so that a root does not depend on those beside it.
+    score: x [r] of the functions ``rows`` [r] -> (values [r], slopes [r] < 0), with values > 0 at
+    low and < 0 at high. A Newton step is taken only inside the bracket and when it is less than
+    half the step before, so each round halves the step or the bracket: 100 rounds are more than
+    doubles can use. What has been found is left out of the next round, which saves half of the
+    work and keeps a root from depending on those beside it.
     """
-    x = np.clip(np.zeros_like(low), low, high)
-    step = high - low
+    found: Floats = np.clip(np.zeros_like(low), low, high)
+    x: Floats = found.copy()
+    step: Floats = high - low
+    rows: Rows = np.arange(len(low))
     for _ in range(100):
-        value, slope = score(x)
+        value, slope = score(x, rows)
         low, high = np.where(value > 0, x, low), np.where(value > 0, high, x)
         newton = x - value / slope
         good = (newton >= low) & (newton <= high) & (np.abs(newton - x) < 0.5 * np.abs(step))
         following = np.where(good, newton, 0.5 * (low + high))
-        following = np.where(np.abs(step) < _TOLERANCE, x, following)
         step, x = following - x, following
-        if np.abs(step).max(initial=0.0) < _TOLERANCE:
+        found[rows] = x
+        going = np.abs(step) >= _TOLERANCE
+        if not going.any():
             break
-    return x
+        rows, x, step = rows[going], x[going], step[going]
+        low, high = low[going], high[going]
+    return found

@@ -1,0 +1,1 @@
+"""Measurements that print numbers: ``python -m tests.bench.NAME``."""
