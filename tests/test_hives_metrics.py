@@ -106,7 +106,7 @@ def random_labels(seed: int, n: int) -> tuple[np.ndarray, list[tuple[str, ...]],
 
 
 def bin_of(path: tuple[str, ...], sign: int, other: tuple[str, ...], other_sign: int) -> int:
-    """The bins as DESIGN and the paper list them."""
+    """The bins as the paper lists them."""
     if path == other:
         return 0 if sign == other_sign else 1
     return {0: 4, 1: 3}.get(shared_levels(path, other), 2)
