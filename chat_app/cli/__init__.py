@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from chat_app import __version__
-from chat_app.cli import diagnose, profiles, reply, score, transcripts, values, vectors
+from chat_app.cli import diagnose, from_text, profiles, reply, score, transcripts, values, vectors
 from chat_app.cli.console import HivesOption, VidbOption, settings_with
 from chat_app.errors import ValueflowError
 
@@ -65,6 +65,7 @@ def start(
 app.command("reply")(reply.reply)
 app.command("score")(score.score)
 app.command("values")(values.values)
+profiles.app.command("from-text")(from_text.from_text)
 app.add_typer(profiles.app, name="profile")
 app.add_typer(vectors.app, name="vectors")
 app.command("conversations")(transcripts.conversations)

@@ -122,7 +122,7 @@ def save(
     if not sets:
         raise ValueflowError("The profile has no target: add --set VALUE=INTENSITY.")
     profile = resolve(None, sets, method, name=name)
-    _store(replace(profile, description=description), force=force)
+    store(replace(profile, description=description), force=force)
 
 
 @app.command("import")
@@ -135,10 +135,11 @@ def import_(
     from dataclasses import replace
 
     profile = read_profile(file)
-    _store(replace(profile, name=name) if name else profile, force=force)
+    store(replace(profile, name=name) if name else profile, force=force)
 
 
-def _store(profile: "Profile", *, force: bool) -> None:
+def store(profile: "Profile", *, force: bool) -> None:
+    """Save ``profile``; one of its name is replaced only by force."""
     from chat_app.chat.profiles import list_profiles, save_profile
 
     store = database()

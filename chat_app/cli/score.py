@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chat_app.cli.console import (
+    HivesOption,
+    VidbOption,
     note,
     print_json,
     print_table,
@@ -21,10 +23,6 @@ if TYPE_CHECKING:
 
 # As chat_app.evaluation.tables has them, which --help need not import.
 _TABLES = (".csv", ".jsonl", ".parquet")
-
-Ranker = Annotated[
-    str, typer.Option(help="Who orders the texts: hives, llm (a local model) or remote.")
-]
 
 
 def score(
@@ -76,7 +74,11 @@ def score(
             "same)."
         ),
     ] = "bucket",
-    ranker: Ranker = "hives",
+    ranker: Annotated[
+        str, typer.Option(help="Who orders the texts: hives, llm (a local model) or remote.")
+    ] = "hives",
+    hives: HivesOption = None,
+    vidb: VidbOption = None,
     beta: Annotated[
         str, typer.Option(metavar="auto|NUMBER", help="The ranker's sharpness; auto measures it.")
     ] = "auto",
@@ -97,7 +99,11 @@ def score(
         "seed": seed,
         "compat": compat if compat is None else _one_of("--compat", compat, ("paper",)),
     }
-    _one_of("--ranker", ranker, ("hives", "llm", "remote"))
+    who = {
+        "ranker": _one_of("--ranker", ranker, ("hives", "llm", "remote")),
+        "hives": hives,
+        "vidb": vidb,
+    }
     values = [get_value(v).id for v in value or []]
     if text is not None and source is not None:
         raise typer.BadParameter("Give one text: as an argument or with --text.")
@@ -108,19 +114,19 @@ def score(
         raise typer.BadParameter(f"{table} is a table: say with --out where its scores go.")
     if table is None:
         words = read_text(text if text is not None else source, "text")
-        _score_text(words, values, ranker, how, as_json)
+        _score_text(words, values, who, how, as_json)
     else:
         assert out is not None
         bulk = {"column": column, "prefix": prefix, "skip_bad": skip_bad}
-        _score_table(table, out, values, ranker, how, bulk, as_json)
+        _score_table(table, out, values, who, how, bulk, as_json)
 
 
 def _score_text(
-    words: str, values: list[str], ranker: str, how: dict[str, Any], as_json: bool
+    words: str, values: list[str], who: dict[str, Any], how: dict[str, Any], as_json: bool
 ) -> None:
     from chat_app.values.taxonomy import STEERED
 
-    evaluator = _evaluator(ranker, how)
+    evaluator = _evaluator(who, how)
     scores = evaluator.measure(words, values or list(STEERED))
     if as_json:
         print_json(
@@ -139,7 +145,7 @@ def _score_table(
     table: Path,
     out: Path,
     values: list[str],
-    ranker: str,
+    who: dict[str, Any],
     how: dict[str, Any],
     bulk: dict[str, Any],
     as_json: bool,
@@ -149,7 +155,7 @@ def _score_table(
     from chat_app.evaluation.bulk import score_table
 
     begun = time.perf_counter()
-    evaluator = _evaluator(ranker, how)
+    evaluator = _evaluator(who, how)
     with progress() as report:
         done = score_table(table, out, evaluator, values, **bulk, progress=report)
     seconds = time.perf_counter() - begun
@@ -159,20 +165,20 @@ def _score_table(
         note(f"{done.bad} rows could not be scored: their column error says why.")
     if as_json:
         measured = asdict(evaluator.sharpness) if done.scores else {}
-        who = {"ranker": evaluator.ranker.name, "vidb": evaluator.vidb.version}
+        by = {"ranker": evaluator.ranker.name, "vidb": evaluator.vidb.version}
         print_json(
-            {"out": str(out), **asdict(done), **who, **measured, "seconds": round(seconds, 1)}
+            {"out": str(out), **asdict(done), **by, **measured, "seconds": round(seconds, 1)}
         )
     else:
         note(f"Wrote {out}: {done.scores} scores of {done.rows} rows in {seconds:.0f} s.")
 
 
-def _evaluator(ranker: str, how: dict[str, Any]) -> "Evaluator":
+def _evaluator(who: dict[str, Any], how: dict[str, Any]) -> "Evaluator":
     from chat_app.chat.studio import Studio
     from chat_app.evaluation.evaluator import Evaluator
 
-    studio = Studio(settings_with())
-    return Evaluator(studio.vidb, studio.ranker(ranker), **how)
+    studio = Studio(settings_with(hives=who["hives"], vidb=who["vidb"]))
+    return Evaluator(studio.vidb, studio.ranker(who["ranker"]), **how)
 
 
 def _table(source: str | None, out: Path | None) -> Path | None:
