@@ -151,6 +151,7 @@ def test_a_judge_of_its_own_is_loaded_instead(random_model_path: Path, home: Pat
     (order,) = ranker.rank([Texts("svt/power", ("I want to win.", "I step back.", "It rains."))])
     assert sorted(order) == [0, 1, 2]
     studio.close()
+    assert not studio._parts  # nor is a ranker kept whose model is gone
 
 
 def test_the_version_tells_judges_apart(chat_model: ChatModel, random_model_path: Path) -> None:

@@ -197,6 +197,7 @@ class Studio:
 
     def close(self) -> None:
         """Give the memory back; the parts that were loaded cannot be used any more."""
+        self._parts.pop("ranker llm", None)  # it asks a model that is closed here
         for name in ("engine", "judge", "model", "database"):
             part = self._parts.pop(name, None)
             if part is not None:

@@ -23,11 +23,13 @@ class Patience:
     """How long an endpoint is waited for; all but ``tries`` in seconds.
 
     After the n-th failure that waiting may mend the next try comes after what the server asks for
-    (Retry-After), or else after ``first_wait`` x 2^n, shortened at random by up to a half so that
-    many that wait do not come back at once, and never longer than ``longest_wait``.
+    (Retry-After), or else after ``first_wait`` x 2^(n-1), at most ``longest_wait``, shortened at
+    random by up to a half so that many that wait do not come back at once. Where nobody takes the
+    call, ``calls`` tries are enough: most often nothing runs there.
     """
 
     tries: int = 6
+    calls: int = 3
     first_wait: float = 1.0
     longest_wait: float = 60.0
     connect: float = 10.0
@@ -86,26 +88,29 @@ class Endpoint:
         Raises RankerError that says who refused what, or that nothing came after all tries;
         Stopped once ``stop`` is set.
         """
-        for n in range(self._patience.tries):
+        for n in range(1, self._patience.tries + 1):
             if stop.is_set():
                 raise Stopped
-            wait: float | None = None
+            wait, last = None, self._patience.tries
             try:
                 response = self._post(messages)
             except httpx.TimeoutException:
                 problem = "it took too long"
             except httpx.RequestError as error:
                 problem = self._quoted(str(error)) or type(error).__name__
+                if isinstance(error, httpx.ConnectError):
+                    last = min(last, self._patience.calls)
             else:
                 if response.is_success:
                     return self._answer(response)
                 self._refusal(response)
                 problem = f"{response.status_code} {self._words(response)}".strip()
                 wait = _retry_after(response)
-            if n + 1 < self._patience.tries:
-                stop.wait(self._delay(n, wait, problem))
+            if n >= last:
+                break
+            stop.wait(self._delay(n, wait, problem))
         raise RankerError(
-            f"The judge at {self.host} did not answer in {self._patience.tries} tries: {problem}. "
+            f"The judge at {self.host} did not answer in {n} tries: {problem}. "
             "Try again later, or check VALUEFLOW_JUDGE_URL."
         )
 
@@ -155,7 +160,7 @@ class Endpoint:
     def _delay(self, n: int, asked: float | None, problem: str) -> float:
         longest = self._patience.longest_wait
         if asked is None:
-            wait = min(longest, self._patience.first_wait * 2**n)
+            wait = min(longest, self._patience.first_wait * 2 ** (n - 1))
             return wait * random.uniform(0.5, 1.0)
         if asked > longest:
             raise RankerError(
