@@ -1,6 +1,7 @@
 """Random models and vectors, for tests that need another model than the built-in one."""
 
 from pathlib import Path
+from typing import Literal
 
 import gguf
 import numpy as np
@@ -39,6 +40,26 @@ def _add_vocabulary(writer: gguf.GGUFWriter) -> int:
     return len(tokens)
 
 
+def _add_pieces(writer: gguf.GGUFWriter, apart: bool) -> int:
+    """A SentencePiece vocabulary; ``apart``: a blank before a digit is a token of its own."""
+    kind = gguf.TokenType
+    bytes_ = [f"<0x{b:02X}>" for b in range(256)]
+    letters = [chr(c) for c in range(33, 127)]
+    joined = [f"▁{c}" for c in letters if c.isalpha() or (c.isdigit() and not apart)]
+    named = ["<unk>", "<s>", "</s>", *_SPECIAL]
+    tokens = [*named, *bytes_, "▁", *letters, *joined]
+    kinds = [kind.UNKNOWN, *[kind.CONTROL] * (len(named) - 1), *[kind.BYTE] * 256]
+    kinds += [kind.NORMAL] * (len(tokens) - len(kinds))
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens)
+    writer.add_token_types(kinds)
+    writer.add_token_scores([-float(len(t) == 1) for t in tokens])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_add_bos_token(True)
+    return len(tokens)
+
+
 def write_llama(
     path: Path,
     *,
@@ -47,10 +68,14 @@ def write_llama(
     seed: int = 0,
     template: str | None = CHATML,
     architecture: str = "llama",
-    vocabulary: bool = True,
+    vocabulary: bool | Literal["pieces", "pieces apart"] = True,
     scale: float = 0.3,
 ) -> Path:
-    """Write a random Llama of ``n_layer`` layers, with a byte-level vocabulary, to ``path``."""
+    """Write a random Llama of ``n_layer`` layers, to ``path``.
+
+    ``vocabulary``: byte-level, none (False), or SentencePiece's, with or without pieces that join
+    a blank and a digit.
+    """
     n_head, n_ff = 4, 2 * n_embd
     writer = gguf.GGUFWriter(str(path), architecture)
     writer.add_name("random")
@@ -62,7 +87,10 @@ def write_llama(
     writer.add_head_count_kv(n_head)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(n_embd // n_head)
-    n_vocab = _add_vocabulary(writer) if vocabulary else 262
+    if isinstance(vocabulary, str):
+        n_vocab = _add_pieces(writer, apart=vocabulary == "pieces apart")
+    else:
+        n_vocab = _add_vocabulary(writer) if vocabulary else 262
     if template is not None:
         writer.add_chat_template(template)
 

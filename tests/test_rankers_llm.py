@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +20,11 @@ from chat_app.llm.model import ChatModel
 from chat_app.settings import settings as settings_with
 from chat_app.values.taxonomy import STEERED, UnknownValue, get_value
 from chat_app.vidb.loading import load_vidb
+from tests.random_models import CHATML, write_llama
 from tests.rankings import Texts
 
 ALL = 99
+BARE = "{{ messages[0]['content'] }}<|im_start|>"  # a reply begins after a control token
 
 
 @pytest.fixture(scope="module")
@@ -195,18 +198,42 @@ def test_more_texts_than_digits_are_lettered(chat_model: ChatModel) -> None:
         LlmRanker(chat_model).rank([Texts("svt/benevolence", ("Any.",) * 27)])
 
 
-@pytest.mark.parametrize("source", ["chat", "random"])
+@pytest.mark.parametrize(
+    ("vocabulary", "template", "opener", "glue"),
+    [
+        ("built in", None, [], []),  # "1" and " 2"
+        (True, CHATML, [], [" "]),
+        ("pieces", CHATML, [], []),
+        ("pieces apart", CHATML, [], [" "]),
+        ("pieces", BARE, [], []),  # SentencePiece puts a blank after a control token
+        ("pieces apart", BARE, [" "], [" "]),
+    ],
+)
 def test_labels_are_the_tokens_of_a_whole_answer(
-    source: str, chat_model: ChatModel, random_model_path: Path
+    vocabulary: Any,
+    template: str | None,
+    opener: list[str],
+    glue: list[str],
+    builtin_model: Path,
+    tmp_path: Path,
 ) -> None:
-    """The built-in tokeniser joins a blank to the digit after it, the random model's does not."""
-    model = chat_model if source == "chat" else ChatModel.load(random_model_path)
+    """Tokenisers differ in where a blank belongs."""
+    path = builtin_model
+    if template:
+        path = write_llama(tmp_path / "m.gguf", template=template, vocabulary=vocabulary)
+    model = ChatModel.load(path)
     labels = one_token_labels(model, 6)
+    assert labels.texts == tuple("123456")
+    assert [model.piece(token).decode() for token in labels.opener] == opener
+    assert [model.piece(token).decode() for token in labels.glue] == glue
     opened = model.render([{"role": "user", "content": "Any."}], open_reply=True)
-    answer = [labels.first[2], *labels.glue, labels.later[0], *labels.glue, labels.later[5]]
+    first, second, third = labels.first[2], labels.later[0], labels.later[5]
+    answer = [*labels.opener, first, *labels.glue, second, *labels.glue, third]
     before = model.tokenize(opened, special=True)
     assert model.tokenize(opened + "3 1 6", special=True) == before + answer
-    assert len(labels.glue) == (0 if source == "chat" else 1)
+    (order,) = LlmRanker(model).rank([Texts("svt/power", ("I lead.", "I follow.", "It rains."))])
+    assert sorted(order) == [0, 1, 2]
+    model.close()
 
 
 def test_what_cannot_be_judged_is_said(chat_model: ChatModel) -> None:

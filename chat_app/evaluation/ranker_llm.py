@@ -146,9 +146,9 @@ class LlmRanker:
         for start in (r * n // rotations for r in range(rotations)):
             shown = (*range(start, n), *range(start))
             words = question(window.value, [texts[i] for i in shown], labels.texts, _FORM)
-            views.append(_View(self._tokens(words), shown))
+            views.append(_View((*self._tokens(words), *labels.opener), shown))
         views.sort(key=lambda view: view.tokens)  # the sums are the same from wherever one begins
-        shared = min(common_prefix(trunk, view.tokens) for view in views)
+        shared = min(common_prefix(trunk, view.tokens[:-1]) for view in views)
         asked = _Asked(place, texts, labels, tuple(views), shared)
         if asked.longest > self.model.n_ctx_train:
             raise RankerError(

@@ -8,18 +8,18 @@ from chat_app.llm.model import ChatModel
 _SETS = ("123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _GLUES = (" ", ", ", "\n")
 
-MOST_LABELS = max(map(len, _SETS))
-
 
 @dataclass(frozen=True)
 class Labels:
     """``texts`` as a prompt shows them, and the tokens of an answer such as "2 1 3".
 
-    ``first``: each label's token where a reply begins; ``glue``: the tokens between two labels;
-    ``later``: each label's token after the glue.
+    ``opener``: tokens with which a reply begins whatever its label, a blank or nothing;
+    ``first``: each label's token after it; ``glue``: the tokens between two labels; ``later``:
+    each label's token after the glue.
     """
 
     texts: tuple[str, ...]
+    opener: tuple[int, ...]
     first: tuple[int, ...]
     glue: tuple[int, ...]
     later: tuple[int, ...]
@@ -41,26 +41,27 @@ def one_token_labels(model: ChatModel, count: int) -> Labels:
                     return found
     raise EngineError(
         f"This model's vocabulary has no {count} labels of one token each, so it cannot be asked "
-        f"to order {count} texts; use at most {len(_SETS[0])} texts, or another model."
+        f"to order {count} texts: order fewer at a time, or choose another model."
     )
 
 
 def _labels(model: ChatModel, opened: str, texts: tuple[str, ...], glue: str) -> Labels | None:
     base = model.tokenize(opened, special=True)
-    first = [_added(model, opened + text, base) for text in texts]
-    if any(len(tokens) != 1 for tokens in first):
+    first = _last_tokens([_added(model, opened + text, base) for text in texts])
+    if first is None:
         return None
-    after = [*base, *first[0]]
-    later = [_added(model, opened + texts[0] + glue + text, after) for text in texts]
-    joints = {tuple(tokens[:-1]) for tokens in later}
-    labels = Labels(
-        texts,
-        tuple(tokens[0] for tokens in first),
-        joints.pop(),
-        tuple(tokens[-1] for tokens in later if tokens),
-    )
-    apart = len({*labels.first}) == len({*labels.later}) == len(texts)
-    return labels if apart and not joints else None
+    start = opened + texts[0] + glue
+    base += [*first[0], first[1][0]]
+    later = _last_tokens([_added(model, start + text, base) for text in texts])
+    return Labels(texts, *first, *later) if later else None
+
+
+def _last_tokens(answers: list[list[int]]) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """(what all ``answers`` begin with, the one token in which each differs), if it is so."""
+    if not all(answers) or len({tokens[-1] for tokens in answers}) < len(answers):
+        return None
+    begins = {tuple(tokens[:-1]) for tokens in answers}
+    return (begins.pop(), tuple(tokens[-1] for tokens in answers)) if len(begins) == 1 else None
 
 
 def _added(model: ChatModel, text: str, base: list[int]) -> list[int]:
