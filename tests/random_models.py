@@ -117,6 +117,51 @@ def write_llama(
     return path
 
 
+def write_mamba(path: Path, *, n_embd: int = 64, n_layer: int = 3, seed: int = 0) -> Path:
+    """Write a random recurrent model, which cannot forget its last tokens, to ``path``."""
+    inner, state, rank, kernel = 2 * n_embd, 16, 8, 4
+    writer = gguf.GGUFWriter(str(path), "mamba")
+    writer.add_context_length(2048)
+    writer.add_embedding_length(n_embd)
+    writer.add_block_count(n_layer)
+    writer.add_feed_forward_length(0)
+    writer.add_head_count(0)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_ssm_conv_kernel(kernel)
+    writer.add_ssm_inner_size(inner)
+    writer.add_ssm_state_size(state)
+    writer.add_ssm_time_step_rank(rank)
+    n_vocab = _add_vocabulary(writer)
+    writer.add_chat_template(CHATML)
+    rng = np.random.default_rng(seed)
+
+    def add(name: str, values: np.ndarray) -> None:
+        writer.add_tensor(name, values.astype(np.float32))
+
+    add("token_embd.weight", rng.normal(0, 0.3, (n_vocab, n_embd)))
+    add("output_norm.weight", np.ones(n_embd))
+    shapes = {
+        "ssm_in.weight": (2 * inner, n_embd),
+        "ssm_conv1d.weight": (inner, kernel),
+        "ssm_conv1d.bias": (inner,),
+        "ssm_x.weight": (rank + 2 * state, inner),
+        "ssm_dt.weight": (inner, rank),
+        "ssm_dt.bias": (inner,),
+        "ssm_d": (inner,),
+        "ssm_out.weight": (n_embd, inner),
+    }
+    for layer in range(n_layer):
+        add(f"blk.{layer}.attn_norm.weight", np.ones(n_embd))
+        add(f"blk.{layer}.ssm_a", -np.exp(rng.normal(0, 0.3, (inner, state))))
+        for name, shape in shapes.items():
+            add(f"blk.{layer}.{name}", rng.normal(0, 0.3, shape))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
 def random_vector(model: ChatModel, seed: int, scale: float = 1.0) -> VectorBuffer:
     """A control vector of normal numbers on all layers but the last."""
     rng = np.random.default_rng(seed)

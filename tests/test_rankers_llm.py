@@ -20,7 +20,7 @@ from chat_app.llm.model import ChatModel
 from chat_app.settings import settings as settings_with
 from chat_app.values.taxonomy import STEERED, UnknownValue, get_value
 from chat_app.vidb.loading import load_vidb
-from tests.random_models import CHATML, write_llama
+from tests.random_models import CHATML, write_llama, write_mamba
 from tests.rankings import Texts
 
 ALL = 99
@@ -254,21 +254,25 @@ def test_the_question_tells_value_and_texts(chat_model: ChatModel) -> None:
     assert words.endswith("Answer so.")
 
 
-def test_a_branch_is_the_same_whatever_was_read_before_it(chat_model: ChatModel) -> None:
-    trunk, other = chat_model.tokenize("I would help my neighbour because"), [5, 6, 7]
-    tails = [chat_model.tokenize(text) for text in (" I care", " that is right, and I")]
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_a_branch_is_the_same_whatever_was_read_before_it(
+    recurrent: bool, chat_model: ChatModel, tmp_path: Path
+) -> None:
+    model = ChatModel.load(write_mamba(tmp_path / "m.gguf")) if recurrent else chat_model
+    trunk, other = [5, 6, 7, 8], [5, 6, 9]
+    tails = [[20, 21], [30]]
 
     def read(branches: Branches) -> list[np.ndarray]:
         rows = branches.grow(trunk, tails)
         return [*rows, *branches.append([[9], [10, 11]])]
 
-    branches = Branches(chat_model, n_ctx=256, n_seq=3)
+    branches = Branches(model, n_ctx=256, n_seq=3)
     first = read(branches)
     branches.grow(trunk, [[1], [2], [3]])
     again = read(branches)
     branches.grow(other, [[1, 2, 3]])
-    (row, nothing) = branches.append([[4]])[0], branches.append([[]])[0]
-    assert len(row) == chat_model.n_vocab
+    (row,), (nothing,) = branches.append([[4]]), branches.append([[]])
+    assert len(row) == model.n_vocab
     assert len(nothing) == 0
     later = read(branches)
     branches.close()
