@@ -5,7 +5,7 @@ conversations costs neither.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from chat_app.db.database import Database
     from chat_app.evaluation.evaluator import Evaluator
     from chat_app.evaluation.ranking import Ranker
+    from chat_app.hives.custom import CustomValue
     from chat_app.hives.encoder import Encoder
     from chat_app.hives.space import Space
+    from chat_app.hives.yardstick import Yardstick
     from chat_app.llm.engine import Engine, VectorBuffer
     from chat_app.llm.model import ChatModel
     from chat_app.steering.bank import Bank
@@ -77,12 +79,41 @@ class Studio:
 
     @_Part
     def directions(self) -> "dict[str, ControlVector]":
-        """A direction for each steered value that the VIDB has texts for."""
+        """A direction for each steered value that the VIDB has texts for (custom ones: see
+        ``directions_of``)."""
         from chat_app.steering.directions import directions
         from chat_app.values.taxonomy import STEERED
 
         values = [value for value in STEERED if value in self.space.axes]
         return directions(self.bank, self.space, values)
+
+    def directions_of(self, values: Iterable[str]) -> "dict[str, ControlVector]":
+        """Directions of ``values``, custom ones among them; a value without one is left out.
+
+        Raises CustomValueError for words that lie near no value.
+        """
+        from chat_app.values.custom import is_custom
+
+        found = {}
+        for value in values:
+            if is_custom(value):
+                found[value] = self._custom_direction(value)
+            elif value in self.directions:
+                found[value] = self.directions[value]
+        return found
+
+    def _custom_direction(self, value: str) -> "ControlVector":
+        from chat_app.hives.custom import with_custom
+        from chat_app.steering.directions import directions
+
+        custom, key = self.custom(value), f"direction {value}"
+        with self._locks.setdefault(key, threading.Lock()):
+            if key not in self._parts:
+                layers = next(iter(self.directions.values())).layers
+                wider = with_custom(self.space, custom)
+                self._parts[key] = directions(self.bank, wider, [custom.id], layers=layers)
+        found: dict[str, ControlVector] = self._parts[key]
+        return found[custom.id]
 
     @_Part
     def bank(self) -> "Bank":
@@ -99,26 +130,72 @@ class Studio:
     def evaluator(self) -> "Evaluator":
         from chat_app.evaluation.evaluator import Evaluator
 
-        return Evaluator(self.vidb, self.ranker("hives"))
+        vidb = self.wider_vidb
+        return Evaluator(vidb, self.ranker("hives"), anchor_error=self.anchor_error)
+
+    @_Part
+    def wider_vidb(self) -> "Vidb":
+        """The VIDB with anchors for custom values, for every evaluator."""
+        from chat_app.evaluation.custom import WiderVidb
+        from chat_app.hives.custom import custom_anchors
+
+        return WiderVidb(
+            self.vidb.name,
+            self.vidb.anchors,
+            lambda value: custom_anchors(self.space, self.custom(value)),
+        )
+
+    def anchor_error(self, value: str) -> float:
+        """How wrong the anchors of ``value`` may be: 0 for a known value, they were rated."""
+        from chat_app.values.custom import is_custom
+
+        return self.custom(value).error if is_custom(value) else 0.0
+
+    def custom(self, value: str) -> "CustomValue":
+        """What a custom value means in the space, found once.
+
+        Raises CustomValueError for words that lie near no value.
+        """
+        from chat_app.hives.custom import custom_value
+        from chat_app.values.custom import custom_id
+
+        id = custom_id(value)
+        key = f"custom {id}"
+        with self._locks.setdefault(key, threading.Lock()):
+            if key not in self._parts:
+                self._parts[key] = custom_value(self.space, id, self.yardstick)
+        found: CustomValue = self._parts[key]
+        return found
+
+    @_Part
+    def yardstick(self) -> "Yardstick":
+        """What the space makes of phrases whose meaning is known."""
+        from chat_app.hives.yardstick import measure
+
+        return measure(self.space, self.settings.cache_dir)
 
     def ranker(self, name: str) -> "Ranker":
         """The ranker of that name, "hives", "llm" or "remote", made once.
 
         Raises RankerError for another name, or for settings that it lacks.
         """
+        from chat_app.evaluation.custom import WiderHivesRanker
         from chat_app.evaluation.rankers import make_ranker
 
         key = f"ranker {name}"
         with self._locks.setdefault(key, threading.Lock()):
             if key not in self._parts:
-                self._parts[key] = make_ranker(
+                made = make_ranker(
                     name,
                     settings=self.settings,
                     space=lambda: self.space,
                     judge=lambda: self.judge,
                 )
-        made: Ranker = self._parts[key]
-        return made
+                if name == "hives":
+                    made = WiderHivesRanker(made, self.encoder, self.custom)
+                self._parts[key] = made
+        kept: Ranker = self._parts[key]
+        return kept
 
     @_Part
     def space(self) -> "Space":
@@ -193,7 +270,7 @@ class Studio:
 
         info = self.model.info
         steered = profile.method == "vector" and any(profile.targets.values()) and info.steerable
-        return compose(profile, self.directions if steered else {}, info)
+        return compose(profile, self.directions_of(profile.targets) if steered else {}, info)
 
     def close(self) -> None:
         """Give the memory back; the parts that were loaded cannot be used any more."""

@@ -73,7 +73,8 @@ def _composed_again(studio: "Studio", message: Message) -> "ControlVector":
         return vector
     steering = message.steering or {}
     coefficients: dict[str, float] = steering.get("coefficients") or {}
-    parts = [c * studio.directions[v] for v, c in coefficients.items() if v in studio.directions]
+    directions = studio.directions_of(coefficients)
+    parts = [c * directions[v] for v, c in coefficients.items() if v in directions]
     if not parts:
         raise ValueflowError("no direction is left of those that it was made from.")
     total = parts[0]

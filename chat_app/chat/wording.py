@@ -1,8 +1,8 @@
 """How exports for people put turns, profiles and scores into words."""
 
 from chat_app.chat.conversations import MessageView, ScoreView
+from chat_app.values.custom import value_label
 from chat_app.values.profile import Profile
-from chat_app.values.taxonomy import UnknownValue, get_value
 
 SPEAKERS = {"user": "You", "assistant": "Reply", "system": "System"}
 
@@ -17,16 +17,9 @@ def signed(number: float) -> str:
     return f"{rounded:+g}".replace("-", "−") if rounded else "0"
 
 
-def label(value: str) -> str:
-    try:
-        return get_value(value).label
-    except UnknownValue:  # an imported conversation of a later version
-        return value
-
-
 def profile_line(profile: Profile) -> str:
     """'Caring friend (vector): Benevolence +8, Power −4'."""
-    wishes = ", ".join(f"{label(v)} {signed(t)}" for v, t in profile.targets.items())
+    wishes = ", ".join(f"{value_label(v)} {signed(t)}" for v, t in profile.targets.items())
     return f"{profile.name} ({profile.method}): {wishes}" if wishes else profile.name
 
 
@@ -42,9 +35,9 @@ def score_line(value: str, target: float | None, score: ScoreView | None) -> str
     """'Benevolence +6 → +5.1 ± 0.8': asked for, measured, standard error."""
     asked = "" if target is None else f" {signed(target)}"
     if score is None:
-        return f"{label(value)}{asked} → not measured"
+        return f"{value_label(value)}{asked} → not measured"
     measured = f"{score.intensity:+.1f}".replace("-", "−")
-    return f"{label(value)}{asked} → {measured} ± {score.stderr:.1f}"
+    return f"{value_label(value)}{asked} → {measured} ± {score.stderr:.1f}"
 
 
 def status_line(message: MessageView) -> str:

@@ -8,15 +8,19 @@ anchors exceed their standard errors, and replies' errors are widened by it.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chat_app.errors import ValueflowError
+from chat_app.evaluation.custom import widened
 from chat_app.evaluation.panels import Sampling, Window, make_windows
 from chat_app.evaluation.plackett_luce import (
     Intensities,
@@ -27,10 +31,13 @@ from chat_app.evaluation.plackett_luce import (
     paper_intensities,
 )
 from chat_app.evaluation.uncertainty import uncertainty
+from chat_app.files import written_whole
 from chat_app.vidb.loading import HIGHEST, LOWEST, Anchor, Vidb
 
 if TYPE_CHECKING:
     from chat_app.evaluation.ranking import Order, Ranker
+
+log = logging.getLogger(__name__)
 
 # Anchors a value that play the response while the ranker is measured: with m = 3 and 32 values
 # 384 windows, which settle beta and the dispersion to about 5%.
@@ -81,11 +88,15 @@ class Evaluator:
 
     ``sampling`` says how anchors are chosen (``panels.make_windows``). ``beta`` fixes the ranker's
     discrimination; left out, it is measured with the first score. Everything random follows from
-    text, value and ``seed``, so a score comes out the same whenever it is computed again.
+    text, value and ``seed``, so a score comes out the same whenever it is computed again. What was
+    measured of the ranker is kept in ``cache_dir``, where one is given.
 
     ``compat="paper"`` is the published procedure: the response before its anchors, beta 1, the
     published calibration and guard (``plackett_luce.paper_intensities``). The paper gives no
     errors; here they are those of beta = 1.
+
+    ``anchor_error(value)`` is how wrong a value's anchors may be together, where they were
+    estimated and not rated (``custom.widened``).
     """
 
     def __init__(
@@ -99,6 +110,8 @@ class Evaluator:
         beta: float | None = None,
         seed: int = 0,
         compat: Literal["paper"] | None = None,
+        cache_dir: Path | None = None,
+        anchor_error: Callable[[str], float] | None = None,
     ) -> None:
         if beta is not None and not 0 < beta <= HIGHEST_BETA:
             raise EvaluationError(
@@ -115,7 +128,9 @@ class Evaluator:
         self.sampling = sampling
         self.seed = seed
         self.compat = compat
+        self.anchor_error = anchor_error
         self._given_beta = 1.0 if compat else beta
+        self._cache_dir = cache_dir
 
     @cached_property
     def sharpness(self) -> Sharpness:
@@ -126,6 +141,22 @@ class Evaluator:
         """
         if self._given_beta is not None:
             return Sharpness(self._given_beta, 1.0)
+        if self._cache_dir is None:
+            return self._measured()
+        path = self._cache_dir / f"sharpness-{_digest(json.dumps(self.options)).hex()[:16]}.json"
+        try:
+            return Sharpness(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):  # not there yet, or not ours
+            measured = self._measured()
+        try:
+            with written_whole(path) as fresh:
+                fresh.write_text(json.dumps(asdict(measured)), encoding="utf-8")
+        except OSError as error:
+            # Nothing is lost: the ranker is measured again next time.
+            log.warning("How sharp %s is was not kept in %s: %s", self.ranker.name, path, error)
+        return measured
+
+    def _measured(self) -> Sharpness:
         groups = [self.vidb.of(value) for value in self.vidb.values]
         known = [anchor for group in groups if len(group) > 1 for anchor in _known(group)]
         windows = [w for anchor in known for w in self._windows(anchor.text, anchor.value)]
@@ -167,7 +198,7 @@ class Evaluator:
         sharpness = self.sharpness
         found = self._fit(windows, orders, sharpness)
         records = [_record(w, order) for w, order in zip(windows, orders, strict=True)]
-        return [
+        scores = [
             Score(
                 value=value,
                 intensity=float(found.intensity[i]),
@@ -182,6 +213,9 @@ class Evaluator:
             )
             for i, value in enumerate(paired)
         ]
+        if self.anchor_error is None:
+            return scores
+        return [widened(s, e) if (e := self.anchor_error(s.value)) else s for s in scores]
 
     @property
     def options(self) -> list[Any]:
@@ -276,5 +310,8 @@ def _known(anchors: Sequence[Anchor]) -> list[Anchor]:
 
 
 def _seed(text: str, value: str) -> int:
-    digest = hashlib.sha256(f"{value}\n{text}".encode()).digest()
-    return int.from_bytes(digest[:8])
+    return int.from_bytes(_digest(f"{value}\n{text}")[:8])
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

@@ -5,7 +5,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +25,14 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True, eq=False)
 class Space:
     """``embeddings``: float32 [n_texts, d], unit rows in the order of ``vidb.anchors``;
-    ``axes``: value id -> float32 [d], unit."""
+    ``axes``: value id -> float32 [d], unit; ``supports``: for values without texts of their own
+    (``hives.custom``), how much each text says for the value, float32 [n_texts] in [-1, 1]."""
 
     encoder: Encoder
     vidb: Vidb
     embeddings: NDArray[np.float32]
     axes: Mapping[str, NDArray[np.float32]]
+    supports: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def coordinates(self, z: NDArray[np.float32], value: str) -> NDArray[np.float32]:
         """y = z . a_v, float32 [n] in [-1, 1], of unit rows z [n, d].
@@ -88,10 +90,19 @@ def build_space(
 def _embeddings(
     encoder: Encoder, vidb: Vidb, cache_dir: Path | None, progress: Progress | None
 ) -> NDArray[np.float32]:
-    texts = [anchor.text for anchor in vidb.anchors]
-    if cache_dir is None:
+    path = cache_dir / f"vidb-{vidb.version}-{encoder.version}.npz" if cache_dir else None
+    return embedded(encoder, vidb.texts, path, progress)
+
+
+def embedded(
+    encoder: Encoder, texts: Sequence[str], path: Path | None, progress: Progress | None = None
+) -> NDArray[np.float32]:
+    """Unit vectors of ``texts``, float32 [n, d]: those kept in ``path``, else made and kept there.
+
+    ``path`` must name both the texts and the encoder, by their versions.
+    """
+    if path is None:
         return encoder.encode(texts, progress)
-    path = cache_dir / f"vidb-{vidb.version}-{encoder.version}.npz"
     cached = _read(path)
     if cached is not None and cached.shape == (len(texts), encoder.dim):
         return cached
@@ -100,7 +111,7 @@ def _embeddings(
         _write(path, embeddings)
     except OSError as error:
         # Nothing is lost: the texts are embedded again next time.
-        log.warning("The embeddings of %s were not kept in %s: %s", vidb.name, path, error)
+        log.warning("The embeddings of %d texts were not kept in %s: %s", len(texts), path, error)
     return embeddings
 
 

@@ -80,9 +80,14 @@ def support(space: Space, value: str) -> np.ndarray:
     For the value's own texts y = intensity / 10, which is known. For the others y = λ z . a_v,
     their HIVES coordinate, a weak witness: λ is such that the squares of all of them sum to
     ``OTHERS_SHARE`` of those of the value's own, however many there are. Both are centred apart,
-    so that neither the value's topic as such nor the other values' enters the direction. A value
-    without texts of its own (a custom one) rests on the coordinates alone.
+    so that neither the value's topic as such nor the other values' enters the direction.
+
+    A custom value has no texts of its own: y is what the space says that each text is worth to it
+    (``Space.supports``), centred within the texts of each known value, so that their topics are no
+    part of the direction either. Without that it rests on the coordinates alone.
     """
+    if value in space.supports:
+        return _supported(space, space.supports[value])
     own = own_texts(space, value)
     y = np.zeros(len(space.vidb.anchors), dtype=np.float32)
     intensity = np.array([a.intensity for a in space.vidb.anchors], dtype=np.float32)
@@ -95,6 +100,14 @@ def support(space: Space, value: str) -> np.ndarray:
         y[~own] = others * np.sqrt(wanted / size) if size else 0.0
     if not y.any():
         raise ValueflowError(f"No text of the VIDB says anything for or against {value}.")
+    return y
+
+
+def _supported(space: Space, worth: np.ndarray) -> np.ndarray:
+    owners = np.array([a.value for a in space.vidb.anchors])
+    y = worth.astype(np.float32)
+    for owner in np.unique(owners):
+        y[owners == owner] = _centred(y[owners == owner])
     return y
 
 

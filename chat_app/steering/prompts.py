@@ -6,6 +6,7 @@ reads a text, and the training of the built-in model, so that all three speak on
 
 from collections.abc import Mapping
 
+from chat_app.values.custom import custom_words, is_custom, value_label
 from chat_app.values.phrases import PHRASES
 
 # What the user asks before every text of the activation bank: open, and about nothing.
@@ -27,8 +28,10 @@ def strength(intensity: float) -> str:
 
 
 def value_phrase(value: str) -> str:
-    """What a sentence calls ``value``: its phrase, or the text of a custom value."""
-    return PHRASES.get(value, value.removeprefix("custom/"))
+    """What a sentence calls ``value``: its phrase, its label, or the words of a custom value."""
+    if is_custom(value):
+        return custom_words(value)
+    return PHRASES.get(value) or value_label(value).lower()
 
 
 def intensity_prompt(targets: Mapping[str, float]) -> str:

@@ -1,5 +1,7 @@
 """Profiles: which values an assistant should hold, how strongly, and how it is steered there.
 
+A value is one of the 32 that are steered, or one in a person's own words, "custom/living simply".
+
 On paper a profile is JSON, ``valueflow.profile/1``::
 
     {"format": "valueflow.profile/1", "name": "kind", "description": "for hard days",
@@ -18,6 +20,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from chat_app.errors import ValueflowError
+from chat_app.values.custom import CustomValueError, custom_id, is_custom
 from chat_app.values.taxonomy import UnknownValue, Value, descendants, get_value
 
 FORMAT = "valueflow.profile/1"
@@ -37,7 +40,7 @@ class ProfileError(ValueflowError):
 
 @dataclass(frozen=True)
 class Profile:
-    """Target intensities in [-10, 10] for some steered values; none at all means unsteered.
+    """Target intensities in [-10, 10] for some values; none at all means unsteered.
 
     ``targets`` keeps its order, its ids are whole whatever short names came in, and it cannot be
     changed afterwards. A target of 0 asks for neutrality, which is not the same as no target.
@@ -140,32 +143,32 @@ def _checked_targets(targets: Any) -> dict[str, float]:
     result: dict[str, float] = {}
     written: dict[str, str] = {}
     for name, intensity in targets.items():
-        value = _steered(name).id
-        if value in result:
-            raise ProfileError(
-                f"targets names {value} twice, as {written[value]!r} and as {name!r}."
-            )
-        written[value] = name
+        value = _target(name)
+        # Words that differ in capitals only would be one wish twice.
+        if (key := value.casefold()) in written:
+            raise ProfileError(f"targets names {value} twice, as {written[key]!r} and as {name!r}.")
+        written[key] = name
         result[value] = _checked_intensity(value, intensity)
     return result
 
 
-def _steered(name: Any) -> Value:
+def _target(name: Any) -> str:
+    """The id of what may be a target: a steered value's name, or "custom/" and one's own words."""
     if not isinstance(name, str):
         raise ProfileError(f"targets has the key {_shown(name)}: keys are values' names.")
-    if name.strip().lower().startswith("custom/"):
-        raise ProfileError(
-            f"targets has {_shown(name)}: values in one's own words cannot be steered yet."
-        )
     try:
+        if is_custom(name):
+            return custom_id(name)
         value = get_value(name)
+    except CustomValueError as error:
+        raise ProfileError(str(error)) from None
     except UnknownValue as error:
         raise ProfileError(f"targets: {error}") from None
     if not value.steered:
         raise ProfileError(
             f"targets has {value.id}, which cannot be steered by itself: try {_list(_near(value))}."
         )
-    return value
+    return value.id
 
 
 def _near(value: Value) -> list[str]:
