@@ -8,7 +8,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from chat_app.hives.encoder import load_encoder
-from training.hives_model import save_whole, train_tokenizer, untrained_encoder
+from chat_app.hives.saving import save_whole
+from chat_app.hives.scratch import train_tokenizer, untrained_encoder
 
 TEXTS = ["I would keep my word.", "I would break my word.", "The ferry leaves at nine."]
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from chat_app.hives.labels import direction, label_path, path_table
-from chat_app.hives.train import LabelledBatch
 from chat_app.values.phrases import PHRASES
 from chat_app.vidb.loading import Anchor
+from training.hives_intensity import LabelledBatch
 from training.topics import compose_topic
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import torch
 
-from chat_app.hives.train import TrainingSettings, train
+from chat_app.hives.saving import folder_bytes, save_whole
+from chat_app.hives.scratch import train_tokenizer, untrained_encoder
 from chat_app.vidb.loading import load_vidb
-from training.hives_model import folder_bytes, save_whole, train_tokenizer, untrained_encoder
+from training.hives_intensity import TrainingSettings, train
 from training.hives_texts import VALUES, Batches, Composer, held_out
 
 log = logging.getLogger("train_hives")
@@ -47,7 +48,7 @@ def main() -> None:
     settings = TrainingSettings(
         steps=arguments.steps, learning_rate=arguments.learning_rate, penalty=arguments.penalty,
         contrast_weight=arguments.contrast_weight, intensity_weight=arguments.intensity_weight,
-        mask=arguments.mask,
+        mask=arguments.mask, seed=arguments.seed,
     )  # fmt: skip
     train(model, Batches(composer, seed), settings, checkpoint)
     save_whole(model, arguments.out)

@@ -1,129 +1,215 @@
-"""The training loop of a HIVES encoder: plain torch, one process, any device."""
+"""Training a HIVES encoder in the paper's two stages, on any sentence-transformers base.
 
+Stage 1 lays out each theory: texts are drawn together by the levels of their paths and by their
+direction. Stage 2 keeps that and brings the theories together, by everyday phrases and by
+concepts that cut across them. The losses stand in ``losses``, the batches in ``batches``.
+"""
+
+import json
 import logging
-import math
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from torch import Tensor, nn
+from torch import Tensor
+from transformers.utils import logging as transformers_logging
 
-from chat_app.hives.losses import HierarchicalContrastiveLoss
+from chat_app.hives.batches import Batch, Batches
+from chat_app.hives.dataset import LabelledText, fingerprint
+from chat_app.hives.encoder import text_prompt
+from chat_app.hives.encoder_files import EncoderError, encoder_folder, line
+from chat_app.hives.loop import Optimisation, TrainingError, optimise
+from chat_app.hives.losses import StageTwoLoss, hierarchical_contrastive
+from chat_app.hives.saving import checkpoint_file, read_checkpoint, save_whole, write_checkpoint
+from chat_app.hives.scratch import small_bert
 
 log = logging.getLogger(__name__)
 
+Progress = Callable[[str, int, int], None]
+NOTES = "training.json"
+
 
 @dataclass(frozen=True)
-class LabelledBatch:
-    """Texts with what is known about them.
+class Settings:
+    """How to train.
 
-    texts: n of them; labels: int [n_l, L + 1] path and direction of the first n_l <= n texts (the
-    rest, blends, have none); targets: float32 [n, V] intensity / 10 for each of V values;
-    weights: float32 [n, V] how much each target counts.
+    learning_rate: None takes 2e-3 for a base "scratch" and 2e-5 for any other; penalty: what is
+    taken off the similarity of two texts of different direction (stage 1); mask: share of the
+    word pieces hidden in half of the texts, where the tokenizer can.
     """
 
-    texts: list[str]
-    labels: NDArray[np.int64]
-    targets: NDArray[np.float32]
-    weights: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """``penalty``: see ``losses``; ``intensity_weight``: of the auxiliary regression;
-    ``mask``: share of word pieces hidden in half of the texts."""
-
-    steps: int = 800
-    learning_rate: float = 2e-3
+    stage1_steps: int = 600
+    stage2_steps: int = 300
+    batch: int = 64
+    learning_rate: float | None = None
     warmup: int = 50
     weight_decay: float = 0.05
     temperature: float = 0.1
     penalty: float = 1.0
-    contrast_weight: float = 1.0
-    intensity_weight: float = 10.0
-    mask: float = 0.15
+    mask: float = 0.0
+    seed: int = 0
     log_every: int = 25
-    checkpoint_every: int = 200
+    checkpoint_every: int = 100
+
+    def optimisation(self, steps: int, base: str) -> Optimisation:
+        given = self.learning_rate
+        rate = given if given is not None else 2e-3 if base == "scratch" else 2e-5
+        return Optimisation(
+            steps, rate, warmup=min(self.warmup, steps), weight_decay=self.weight_decay,
+            seed=self.seed, log_every=self.log_every, checkpoint_every=self.checkpoint_every,
+        )  # fmt: skip
 
 
-class IntensityHead(nn.Module):
-    """Reads V intensities off an embedding: used while training, then thrown away.
+def load_base(
+    base: str, texts: Sequence[LabelledText], seed: int = 0, device: str = "auto"
+) -> SentenceTransformer:
+    """The encoder to start from: "scratch" (a small BERT with a tokenizer made from the texts),
+    "builtin", a folder of a sentence-transformers model, or a Hugging Face id.
 
-    loss = 1/n sum over texts and values of weight (W z + b - target)^2
+    device: "auto" or what torch calls one. Raises EncoderError.
     """
-
-    def __init__(self, dim: int, n_values: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(dim, n_values)
-
-    def forward(self, z: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        return (weights * (self.linear(z) - targets) ** 2).sum(dim=1).mean()
-
-
-def hide_pieces(features: dict[str, Tensor], mask_id: int, share: float) -> None:
-    """Replace ``share`` of the word pieces by [MASK] in about half of the texts, in place."""
-    ids, attention = features["input_ids"], features["attention_mask"]
-    chosen = torch.rand(ids.shape) < share
-    chosen &= (torch.rand(len(ids), 1) < 0.5) & attention.bool()
-    chosen[:, 0] = False
-    ids[chosen] = mask_id
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
+    where = None if device == "auto" else device
+    try:
+        if base == "scratch":
+            model = small_bert((t.text for t in texts), seed)
+            return model.to(where or ("cuda" if torch.cuda.is_available() else "cpu"))
+        folder = encoder_folder(base)
+        return SentenceTransformer(
+            str(folder),
+            device=where,
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"dtype": torch.float32},
+        )
+    except EncoderError:
+        raise
+    except Exception as error:  # whatever a damaged folder or an unknown device makes them raise
+        raise EncoderError(f"The encoder {base} cannot be trained: {line(error)}") from error
 
 
 def train(
-    model: SentenceTransformer,
-    batches: Iterator[LabelledBatch],
-    settings: TrainingSettings,
-    checkpoint: Callable[[int], None] | None = None,
+    texts: Sequence[LabelledText],
+    out: Path,
+    *,
+    base: str = "scratch",
+    settings: Settings | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    progress: Progress | None = None,
 ) -> None:
-    """Train ``model`` in place on the stage-1 loss and the auxiliary intensity regression.
+    """Train ``base`` on ``texts`` in both stages and save it to the folder ``out``.
 
-    loss = contrast_weight x hierarchical contrastive + intensity_weight x weighted squared error
-    AdamW, linear warm-up, then a cosine down to zero. ``checkpoint(step)`` is called now and then.
+    A state is kept in ``<out>.checkpoint`` while the run lasts; ``resume`` goes on from there and
+    ends with the same encoder as a run that was never interrupted. What it was trained on stands
+    in ``training.json`` beside the weights. ``progress(stage, done, steps)`` after every step.
+
+    Raises DatasetError, EncoderError, TrainingError (also where a checkpoint is of another run).
     """
-    contrast = HierarchicalContrastiveLoss(model, settings.temperature, settings.penalty)
-    first = next(batches)
-    dim = model.get_embedding_dimension()
-    assert dim is not None
-    head = IntensityHead(dim, first.targets.shape[1])
-    parameters = [*model.parameters(), *head.parameters()]
-    optimiser = torch.optim.AdamW(
-        parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98)
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: _rate(s, settings))
-    mask_id = model.tokenizer.mask_token_id
-    model.train()
-    started = time.monotonic()
-    for step in range(1, settings.steps + 1):
-        batch = next(batches)
-        features = model.preprocess(batch.texts)
-        if mask_id is not None:
-            hide_pieces(features, mask_id, settings.mask)
-        z = model(features)["sentence_embedding"]
-        labels = torch.from_numpy(batch.labels)
-        contrastive = contrast.compute_loss_from_embeddings([z[: len(labels)]], labels)
-        intensity = head(z, torch.from_numpy(batch.targets), torch.from_numpy(batch.weights))
-        loss = settings.contrast_weight * contrastive + settings.intensity_weight * intensity
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-        schedule.step()
-        if step % settings.log_every == 0 or step == 1:
-            log.info(
-                "step %d  contrastive %.3f  intensity %.4f  %.0f s",
-                step, contrastive.item(), intensity.item(), time.monotonic() - started,
-            )  # fmt: skip
-        if checkpoint and step % settings.checkpoint_every == 0:
-            checkpoint(step)
-    model.eval()
+    settings = settings or Settings()
+    model = load_base(base, texts, settings.seed, device)
+    made_of = {"base": base, "texts": fingerprint(texts), "settings": asdict(settings)}
+    file = checkpoint_file(out)
+    state = read_checkpoint(file) if resume else None
+    if state is not None:
+        _check_same(state["made_of"], made_of, file)
+    elif file.exists():
+        raise TrainingError(
+            f"{file} is left of an earlier run: go on with it by resuming, or delete it."
+        )
+    run_stages(
+        model, texts, settings, base, state=state, progress=progress,
+        checkpoint=lambda found: write_checkpoint(file, found | {"made_of": made_of}),
+    )  # fmt: skip
+    try:
+        save_whole(model, out, {NOTES: json.dumps(made_of, indent=1)})
+    except OSError as error:
+        raise TrainingError(f"{out} cannot be written: {error.strerror or error}.") from error
+    file.unlink(missing_ok=True)
 
 
-def _rate(step: int, settings: TrainingSettings) -> float:
-    if step < settings.warmup:
-        return (step + 1) / settings.warmup
-    done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+def _check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], file: Path) -> None:
+    flat = [{"base": m["base"], "texts": m["texts"], **m["settings"]} for m in (found, wanted)]
+    other = [name for name in flat[1] if flat[0].get(name) != flat[1][name]]
+    if other:
+        said = ", ".join(f"{name} {flat[0].get(name)}" for name in other)
+        raise TrainingError(f"{file} is of another run, with {said}: give what it had.")
+
+
+def run_stages(
+    model: SentenceTransformer,
+    texts: Sequence[LabelledText],
+    settings: Settings,
+    base: str,
+    *,
+    state: Mapping[str, Any] | None = None,
+    checkpoint: Callable[[dict[str, Any]], None] | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Both stages on a model in memory, in place; ``base`` decides the learning rate."""
+    batches = Batches(texts, settings.batch, settings.seed)
+    for kind, groups in (("phrase", batches.phrases), ("concept", batches.concepts)):
+        if not groups and settings.stage2_steps:
+            log.warning("No two texts share a %s: that quarter of stage 2 is left out.", kind)
+    criterion = StageTwoLoss(model, settings.temperature, settings.penalty)
+    prompt = text_prompt(model.prompts, model.default_prompt_name)
+
+    def embed(batch: Batch) -> tuple[Tensor, Tensor]:
+        features = model.preprocess([texts[row].text for row in batch.rows], prompt=prompt or None)
+        features = {
+            k: v.to(model.device) if isinstance(v, Tensor) else v for k, v in features.items()
+        }
+        if settings.mask and "attention_mask" in features:
+            hide_pieces(features, getattr(model.tokenizer, "mask_token_id", None), settings.mask)
+        labels = torch.from_numpy(batch.labels).to(model.device)
+        return model(features)["sentence_embedding"].float(), labels
+
+    def first(step: int) -> dict[str, Tensor]:
+        z, labels = embed(batches.stage_one(step))
+        z = torch.nn.functional.normalize(z, dim=-1)
+        loss = hierarchical_contrastive(
+            z, labels[:, :-3], labels[:, -3], settings.temperature, settings.penalty
+        )
+        return {"hierarchy": loss}
+
+    def second(step: int) -> dict[str, Tensor]:
+        return criterion.parts(*embed(batches.stage_two(step)))
+
+    stages = [(1, settings.stage1_steps, first), (2, settings.stage2_steps, second)]
+    at = int(state["stage"]) if state else 1
+    for stage, steps, loss_of in stages[at - 1 :]:
+        log.info("stage %d: %d steps, %d texts", stage, steps, len(texts))
+        optimise(
+            model, loss_of, settings.optimisation(steps, base),
+            state=state if stage == at else None,
+            checkpoint=_of_stage(checkpoint, stage),
+            progress=_of_stage_progress(progress, stage),
+        )  # fmt: skip
+
+
+def _of_stage(
+    checkpoint: Callable[[dict[str, Any]], None] | None, stage: int
+) -> Callable[[dict[str, Any]], None] | None:
+    return (lambda state: checkpoint(state | {"stage": stage})) if checkpoint else None
+
+
+def _of_stage_progress(progress: Progress | None, stage: int) -> Callable[[int, int], None] | None:
+    return (lambda done, steps: progress(f"stage {stage}", done, steps)) if progress else None
+
+
+def hide_pieces(features: dict[str, Any], mask_id: int | None, share: float) -> None:
+    """Replace ``share`` of the word pieces by [MASK] in about half of the texts, in place.
+
+    Nothing happens where the tokenizer has no such piece.
+    """
+    if mask_id is None:
+        return
+    ids, attention = features["input_ids"], features["attention_mask"]
+    chosen = torch.rand(ids.shape, device=ids.device) < share
+    chosen &= (torch.rand(len(ids), 1, device=ids.device) < 0.5) & attention.bool()
+    chosen[:, 0] = False
+    ids[chosen] = mask_id

@@ -1,12 +1,18 @@
-"""An untrained encoder in the sentence-transformers layout: tokenizer, tiny BERT, pooling."""
+"""Encoders from nothing, in the sentence-transformers layout: a tokenizer made from the texts,
+then a tiny BERT with mean pooling, or a bag of word pieces."""
 
-import os
 import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 
+import numpy as np
+import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+from sentence_transformers.sentence_transformer.modules import (
+    Normalize,
+    Pooling,
+    StaticEmbedding,
+    Transformer,
+)
 from tokenizers import (
     Tokenizer,
     decoders,
@@ -68,26 +74,17 @@ def untrained_encoder(
     )
 
 
-def save_whole(model: SentenceTransformer, folder: Path) -> None:
-    """Save ``model`` beside ``folder`` and rename, so that ``folder`` is only ever whole.
-
-    A process that has the old encoder open maps its weights from the file: writing into that file
-    would change or kill the encoder under its feet, and a renamed one stays as it is.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
-        new, old = Path(beside, "new"), Path(beside, "old")
-        model.save(str(new), create_model_card=False)
-        if folder.exists():
-            # A folder cannot be renamed onto one that holds files.
-            os.rename(folder, old)
-        try:
-            os.rename(new, folder)
-        except OSError:
-            if old.exists():
-                os.rename(old, folder)
-            raise
+def untrained_bag(tokenizer: PreTrainedTokenizerFast, *, dim: int, seed: int = 0) -> (
+    SentenceTransformer
+):  # fmt: skip
+    """A vector for each word piece, their mean the text's: word order does not count."""
+    weights = np.random.default_rng(seed).normal(0, 0.1, (len(tokenizer), dim)).astype(np.float32)
+    static = StaticEmbedding(tokenizer, embedding_weights=torch.from_numpy(weights))
+    return SentenceTransformer(modules=[static, Normalize()], device="cpu")
 
 
-def folder_bytes(folder: Path) -> int:
-    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+def small_bert(texts: Iterable[str], seed: int = 0) -> SentenceTransformer:
+    """The encoder that training "from scratch" starts with: 192 wide, 2 layers, 4,000 pieces."""
+    torch.manual_seed(seed)
+    tokenizer = train_tokenizer(texts, 4000)
+    return untrained_encoder(tokenizer, dim=192, layers=2, heads=6, inner=384)
