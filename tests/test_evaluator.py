@@ -87,6 +87,25 @@ def test_all_windows_go_to_the_ranker_in_one_call_and_it_is_measured_once(vidb):
     assert sorted(ranker.calls) == [3, 12, 48]
 
 
+def test_what_was_measured_of_a_ranker_is_kept(vidb, tmp_path):
+    cache = tmp_path / "cache"
+
+    def evaluator(**options):
+        ranker = LatentRanker({"a": 5.0}, plackett_luce(0.5))
+        return ranker, Evaluator(vidb, ranker, cache_dir=cache, **options)
+
+    first, before = evaluator()
+    score = before.score(["a"], POWER)
+    again, after = evaluator()
+    assert after.score(["a"], POWER) == score
+    assert (sorted(first.calls), again.calls) == ([3, 48], [3])
+    (kept,) = cache.iterdir()
+    kept.write_text("{}")
+    assert evaluator()[1].sharpness == before.sharpness  # a broken file is made again
+    evaluator(k=4)[1].score(["a"], POWER)
+    assert len(list(cache.iterdir())) == 2
+
+
 def test_a_score_comes_out_the_same_alone_or_among_others(vidb):
     truth = {"a": 5.0, "b": -5.0}
     together = Evaluator(vidb, LatentRanker(truth, plackett_luce(0.5))).measure_many(

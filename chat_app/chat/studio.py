@@ -128,10 +128,20 @@ class Studio:
 
     @_Part
     def evaluator(self) -> "Evaluator":
+        return self.evaluator_by("hives")
+
+    def evaluator_by(self, ranker: str, **options: Any) -> "Evaluator":
+        """An evaluator with the ranker of that name; ``options``: k, m, sampling, beta, seed,
+        compat (``Evaluator``). What it measures of the ranker is kept in the cache folder."""
         from chat_app.evaluation.evaluator import Evaluator
 
-        vidb = self.wider_vidb
-        return Evaluator(vidb, self.ranker("hives"), anchor_error=self.anchor_error)
+        return Evaluator(
+            self.wider_vidb,
+            self.ranker(ranker),
+            anchor_error=self.anchor_error,
+            cache_dir=self.settings.cache_dir,
+            **options,
+        )
 
     @_Part
     def wider_vidb(self) -> "Vidb":

@@ -38,10 +38,12 @@ def from_text(
     force: profiles.Force = False,
     value: Annotated[
         list[str] | None,
-        typer.Option("--value", help="Look for this value only; repeat for more. [all 32]"),
+        typer.Option(
+            "--value", help="Look for this value only; repeat for more (default: all 32)."
+        ),
     ] = None,
     column: Annotated[
-        str | None, typer.Option(help="A table's column of texts. [text or response]")
+        str | None, typer.Option(help="A table's column of texts (default: text or response).")
     ] = None,
     ranker: Annotated[
         str, typer.Option(help="Who orders the texts: hives, llm (a local model) or remote.")
@@ -56,14 +58,13 @@ def from_text(
     from dataclasses import asdict
 
     from chat_app.chat.studio import Studio
-    from chat_app.evaluation.evaluator import Evaluator
     from chat_app.evaluation.extraction import extract_profile
     from chat_app.values.taxonomy import get_value
 
     values = [get_value(v).id for v in value] if value else None
     texts = _texts(source, column)
     studio = Studio(settings_with(hives=hives, vidb=vidb))
-    evaluator = Evaluator(studio.vidb, studio.ranker(ranker))
+    evaluator = studio.evaluator_by(ranker)
     extraction = extract_profile(texts, evaluator, studio.space, values=values, seed=seed)
     name = save or (out.stem if out else "from-text")
     if out or save or extraction.found:

@@ -41,8 +41,8 @@ def score(
         list[str] | None,
         typer.Option(
             "--value",
-            help="A value; repeat for more. [all 32] In a file, for rows whose column `value` "
-            "names none, a row for each.",
+            help="A value; repeat for more (default: all 32). In a file: for rows whose column "
+            "`value` names none, a row for each.",
         ),
     ] = None,
     out: Annotated[
@@ -53,7 +53,7 @@ def score(
         ),
     ] = None,
     column: Annotated[
-        str | None, typer.Option(help="The file's column of texts. [text or response]")
+        str | None, typer.Option(help="The file's column of texts (default: text or response).")
     ] = None,
     prefix: Annotated[
         str, typer.Option(help="Put before the names of the columns that are added to a file's.")
@@ -89,7 +89,7 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Measure how strongly texts support (+) or oppose (-) values, from -10 to 10."""
-    from chat_app.values.taxonomy import get_value
+    from chat_app.values.custom import find_value
 
     how = {
         "k": k,
@@ -104,7 +104,7 @@ def score(
         "hives": hives,
         "vidb": vidb,
     }
-    values = [get_value(v).id for v in value or []]
+    values = [find_value(v) for v in value or []]
     if text is not None and source is not None:
         raise typer.BadParameter("Give one text: as an argument or with --text.")
     table = None if text is not None else _table(source, out)
@@ -175,10 +175,9 @@ def _score_table(
 
 def _evaluator(who: dict[str, Any], how: dict[str, Any]) -> "Evaluator":
     from chat_app.chat.studio import Studio
-    from chat_app.evaluation.evaluator import Evaluator
 
     studio = Studio(settings_with(hives=who["hives"], vidb=who["vidb"]))
-    return Evaluator(studio.vidb, studio.ranker(who["ranker"]), **how)
+    return studio.evaluator_by(who["ranker"], **how)
 
 
 def _table(source: str | None, out: Path | None) -> Path | None:

@@ -16,7 +16,7 @@ from chat_app.errors import ValueflowError
 from chat_app.evaluation.bulk_part import open_part, part_head, read_part
 from chat_app.evaluation.evaluator import Evaluator, Score, Sharpness
 from chat_app.evaluation.tables import Row, Table, encoded, read_table, with_columns, write_table
-from chat_app.values.taxonomy import get_value
+from chat_app.values.custom import find_value
 from chat_app.vidb.loading import Vidb
 
 TEXT_COLUMNS = ("text", "response")
@@ -150,7 +150,7 @@ def text_column(table: Table, source: Path, column: str | None = None) -> str:
 def _known_value(name: str, vidb: Vidb) -> tuple[str, str]:
     """The id of a value that can be scored, or the name and what is wrong with it."""
     try:
-        value = get_value(name).id
+        value = find_value(name)
         vidb.of(value)
     except ValueflowError as error:
         return name, f"column value: {error}"
