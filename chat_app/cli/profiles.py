@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chat_app.cli.console import (
+    HivesOption,
+    VidbOption,
     note,
     parse_pair,
     print_json,
     print_table,
+    progress,
     read_file,
     settings_with,
     write_out,
@@ -25,7 +28,11 @@ app = typer.Typer(help="Profiles: targets {value: intensity} under a name.", no_
 Name = Annotated[str, typer.Argument(help="The profile's name.")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="VALUE=INTENSITY", help="Ask for a value; repeat for more."),
+    typer.Option(
+        "--set",
+        metavar="VALUE=INTENSITY",
+        help='Ask for a value, or for your own words as "custom/living simply"; repeat for more.',
+    ),
 ]
 Method = Annotated[str | None, typer.Option(help="How to steer: vector, prompt or none. [vector]")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a profile of that name.")]
@@ -95,14 +102,14 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="As `profile export` writes it.")] = False,
 ) -> None:
     """Show a profile."""
-    from chat_app.values.taxonomy import get_value
+    from chat_app.values.custom import value_label
 
     profile = find(source)
     if as_json:
         print_json(profile.to_json())
         return
     title = f"{profile.name} ({profile.method})"
-    rows = [(v, get_value(v).label, f"{t:+g}") for v, t in profile.targets.items()]
+    rows = [(v, value_label(v), f"{t:+g}") for v, t in profile.targets.items()]
     print_table(("value", "", "target"), rows, title=title, right=("target",))
     if profile.description:
         print(profile.description)
@@ -114,15 +121,39 @@ def save(
     sets: Set = None,
     method: Method = None,
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    hives: HivesOption = None,
+    vidb: VidbOption = None,
     force: Force = False,
 ) -> None:
-    """Store targets under a name."""
+    """Store targets under a name.
+
+    A value may be in your own words, --set "custom/living simply"=6; they are refused where they
+    lie near no known value.
+    """
     from dataclasses import replace
 
     if not sets:
         raise ValueflowError("The profile has no target: add --set VALUE=INTENSITY.")
     profile = resolve(None, sets, method, name=name)
+    _explain_custom(profile, hives, vidb)
     store(replace(profile, description=description), force=force)
+
+
+def _explain_custom(profile: "Profile", hives: str | None, vidb: str | None) -> None:
+    """Say how values in one's own words are read; raises CustomValueError where they are not."""
+    from chat_app.values.custom import is_custom
+
+    own = [value for value in profile.targets if is_custom(value)]
+    if not own:
+        return
+    from chat_app.chat.explained import in_a_sentence
+    from chat_app.chat.studio import Studio
+
+    studio = Studio(settings_with(hives=hives, vidb=vidb))
+    with progress() as studio.progress:
+        found = [studio.custom(value) for value in own]
+    for custom in found:
+        note(in_a_sentence(custom))
 
 
 @app.command("import")

@@ -102,7 +102,9 @@ def _print_entries(rows: list[dict[str, object]], title: str | None = None) -> N
 @app.command()
 def export(
     out: Out,
-    value: Annotated[str | None, typer.Argument(help="A value: its direction.")] = None,
+    value: Annotated[
+        str | None, typer.Argument(help='A value, or "custom/" and your own words: its direction.')
+    ] = None,
     profile: Annotated[
         str | None,
         typer.Option(metavar="FILE|NAME", help="Instead: what a profile's targets add up to."),
@@ -113,21 +115,16 @@ def export(
     vidb: VidbOption = None,
 ) -> None:
     """Write a value's direction (coefficient 1), or a profile's vector, for llama.cpp."""
-    from chat_app.steering.compose import compose
-    from chat_app.values.taxonomy import get_value
-
     if (value is None) == (profile is None and not sets):
         raise typer.BadParameter("Name one value, or a profile by --profile or --set.")
     studio = _studio(model, hives, vidb)
     vector: ControlVector | None
     if value is not None:
-        wanted = get_value(value)
-        if not wanted.steered:
-            raise ValueflowError(f"{wanted.id} is not one of the 32 values to steer by.")
-        vector = _built(studio)[wanted.id]
+        vector = _direction(studio, value)
     else:
         asked = resolve(profile, sets, "vector")
-        composition = compose(asked, _built(studio), studio.model.info)
+        with progress() as studio.progress:
+            composition = studio.compose(asked)
         vector = composition.vector
         for remark in composition.notes:
             note(remark)
@@ -135,6 +132,21 @@ def export(
             raise ValueflowError("The profile asks for nothing, so there is no vector to write.")
     vector.to_gguf(out)
     note(f"Wrote {out}: norm {vector.norm:.3g}, layers {vector.layers[0]} to {vector.layers[-1]}.")
+
+
+def _direction(studio: "Studio", name: str) -> "ControlVector":
+    """The direction of a known value, or of one in a person's own words ("custom/...")."""
+    from chat_app.values.custom import find_value, is_custom
+    from chat_app.values.taxonomy import get_value
+
+    value = find_value(name)
+    if not is_custom(value) and not get_value(value).steered:
+        raise ValueflowError(f"{value} is not one of the 32 values to steer by.")
+    with progress() as studio.progress:
+        found = studio.directions_of([value])
+    if value not in found:
+        raise ValueflowError(f"{studio.vidb.name} has no texts for and against {value}.")
+    return found[value]
 
 
 @app.command("import")

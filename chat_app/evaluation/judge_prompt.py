@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache
 
+from chat_app.values.custom import describe_value, is_custom
 from chat_app.values.taxonomy import THEORIES, get_value
 
 # What all windows share comes first, then what those of a value share: a model that keeps its
@@ -27,12 +28,10 @@ def question(value: str, texts: Sequence[str], labels: Sequence[str], form: str)
 
     Raises UnknownValue for a value that the taxonomy does not hold.
     """
-    about = get_value(value)
+    label, definition = describe_value(value if is_custom(value) else get_value(value).id)
     # A text on one line cannot pass itself off as two.
-    listed = (f"{label}. {' '.join(t.split())}" for label, t in zip(labels, texts, strict=True))
-    return _QUESTION.format(
-        label=about.label, definition=about.definition, texts="\n".join(listed), form=form
-    )
+    listed = (f"{mark}. {' '.join(t.split())}" for mark, t in zip(labels, texts, strict=True))
+    return _QUESTION.format(label=label, definition=definition, texts="\n".join(listed), form=form)
 
 
 @cache

@@ -6,10 +6,9 @@ from typing import Any
 import gradio as gr
 
 from chat_app.chat.conversations import ConversationView, MessageView
-from chat_app.ui.chips import Chip, chips_html
+from chat_app.ui.chips import Chip, chips_html, value_words
 from chat_app.ui.examples import EXAMPLES
 from chat_app.ui.text import escape, markdown_without_html, plain_as_markdown
-from chat_app.values.taxonomy import get_value
 
 _WELCOME = """
 <div class="vf-welcome">
@@ -93,7 +92,7 @@ def _chips(message: MessageView) -> Iterable[Chip]:
     for value, target in message.profile.targets.items():
         score = scores.get(value)
         yield Chip(
-            label=get_value(value).label.lower(),
+            label=value_words(value),
             target=target,
             intensity=None if score is None else score.intensity,
             stderr=None if score is None else score.stderr,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chat_app.ui.text import escape
+from chat_app.values.custom import is_custom, value_label
 
 Agreement = Literal["close", "near", "far"]
 
@@ -30,6 +31,12 @@ class Chip:
     target: float
     intensity: float | None = None
     stderr: float | None = None
+
+
+def value_words(value: str) -> str:
+    """What the page calls a value: its label in lower case, a person's own words in quotes."""
+    label = value_label(value)
+    return f"“{label}”" if is_custom(value) else label.lower()
 
 
 def signed(number: float, digits: int = 1) -> str:

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from chat_app.chat.presets import PRESETS
-from chat_app.ui.chips import signed
+from chat_app.ui.chips import signed, value_words
 from chat_app.values.profile import Profile
-from chat_app.values.taxonomy import get_value
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Example:
     def caption(self) -> str:
         """What the example's card says: the question, then the profile in one line."""
         wishes = ", ".join(
-            f"{get_value(value).label.lower()} {signed(target)}"
+            f"{value_words(value)} {signed(target)}"
             for value, target in self.profile.targets.items()
         )
         return f"{self.question}\n{self.profile.name}: {wishes}"

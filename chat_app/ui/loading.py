@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from chat_app.chat.studio import Studio
@@ -31,6 +31,11 @@ class Loading:
             if self._studio.ready
             else "Loading the model; this first time it takes longer"
         )
+
+
+def iter_of(work: Callable[[], T]) -> Iterator[T]:
+    """What ``work`` returns, as the only item of an iterator that does it when asked."""
+    yield work()
 
 
 def ticking(source: Iterator[T], every_s: float) -> Iterator[T | None]:

@@ -1,10 +1,12 @@
-"""Events of the profile: its summary, clear, save, load, duplicate, delete."""
+"""Events of the profile: its summary, one's own values, clear, save, load, duplicate, delete."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
 from chat_app.chat.conversations import set_profile
+from chat_app.chat.explained import in_a_sentence
 from chat_app.chat.presets import PRESETS
 from chat_app.chat.profiles import (
     delete_profile,
@@ -16,13 +18,19 @@ from chat_app.chat.profiles import (
 from chat_app.errors import ValueflowError
 from chat_app.ui.guard import guarded
 from chat_app.ui.layout import Page
+from chat_app.ui.loading import iter_of, ticking
+from chat_app.ui.own_values import FIRST, SLIDERS, Own, note_html
 from chat_app.ui.profile_panel import NAMELESS, read_profile
 from chat_app.ui.text import escape
+from chat_app.values.custom import custom_id, custom_words
+
+_TICK_S = 0.4  # how often a wait for an encoder looks at its progress
 
 
 def wire(blocks: gr.Blocks, page: Page) -> None:
     """Connect the right side."""
     _wire_targets(page)
+    _wire_own(page)
     _wire_saved(blocks, page)
     _wire_delete(page)
 
@@ -37,13 +45,18 @@ def _wire_targets(page: Page) -> None:
         return panel.summarise(profile.targets)
 
     def clear() -> dict[Any, Any]:
-        return {**dict.fromkeys(panel.sliders, 0), **panel.summarise({})}
+        cleared = {**dict.fromkeys(panel.sliders, 0), **panel.own.show(Own(), {})}
+        return {**cleared, **panel.summarise({})}
 
     # A drag, or a profile that is loaded, changes a slider many times: the page asks once, when
     # it has come to rest. (Gradio's own trigger_mode="always_last" never stops asking again where
     # changes come faster than answers.)
     gr.on(
-        [*(slider.change for slider in panel.sliders), panel.method.input, panel.name.input],
+        [
+            *(slider.change for slider in (*panel.sliders, *panel.own.sliders)),
+            panel.method.input,
+            panel.name.input,
+        ],
         None,
         js="() => valueflow.soon('vf-changed')",
     )
@@ -56,7 +69,45 @@ def _wire_targets(page: Page) -> None:
         queue=False,
     )
     panel.clear.click(
-        clear, None, [*panel.sliders, panel.summary, *panel.tabs.values()], show_progress="hidden"
+        clear,
+        None,
+        [*panel.sliders, *panel.own.shown, panel.summary, *panel.tabs.values()],
+        show_progress="hidden",
+    )
+
+
+def _wire_own(page: Page) -> None:
+    """One's own words: what they mean is looked up, which takes a while the first time."""
+    own = page.profile.own
+
+    def add(words: str, known: Own, *intensities: float) -> Iterator[dict[Any, Any]]:
+        if not words.strip():
+            return
+        try:
+            value = custom_id(words)
+            if value.casefold() in (shown.casefold() for shown in (*known.shown, *known.others)):
+                raise ValueflowError(f"“{custom_words(value)}” has a slider already.")
+            if len(known.shown) == SLIDERS:
+                raise ValueflowError(f"The page has room for {SLIDERS} values in your own words.")
+            found = None
+            for found in ticking(iter_of(lambda: page.studio.custom(value)), _TICK_S):
+                if found is None:
+                    yield {own.note: note_html(f"{page.loading.words()} …")}
+        except ValueflowError as error:
+            yield {own.note: note_html(str(error), wrong=True)}
+            return
+        assert found is not None
+        meaning = in_a_sentence(found)
+        now = Own((*known.shown, value), known.others, {**known.meanings, value: meaning})
+        targets = {**dict(zip(known.shown, intensities, strict=False)), value: FIRST}
+        yield {own.words: "", **own.show(now, targets, meaning)}
+
+    own.words.submit(
+        guarded(add),
+        [own.words, own.own, *own.sliders],
+        [own.words, *own.shown],
+        show_progress="hidden",
+        concurrency_limit=None,
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from chat_app.ui.chips import summary_html
+from chat_app.ui.chips import summary_html, value_words
+from chat_app.ui.own_values import Own, OwnValues, build_own_values, own_of
 from chat_app.ui.text import escape
 from chat_app.values.profile import Profile
 from chat_app.values.taxonomy import STEERED, THEORIES, get_value
@@ -35,6 +36,7 @@ class ProfilePanel:
     summary: gr.HTML
     tabs: dict[str, gr.Tab]
     sliders: tuple[gr.Slider, ...]
+    own: OwnValues
     changed: gr.Button
     clear: gr.Button
     save: gr.Button
@@ -48,12 +50,13 @@ class ProfilePanel:
     @property
     def inputs(self) -> list[Any]:
         """What ``read_profile`` takes, in its order."""
-        return [self.name, self.description, self.method, *self.sliders]
+        known = [self.name, self.description, self.method]
+        return [*known, self.own.own, *self.sliders, *self.own.sliders]
 
     @property
     def shown(self) -> list[Any]:
         """Every component that ``show`` changes."""
-        return [*self.inputs, self.summary, *self.tabs.values()]
+        return [*self.inputs, self.own.note, self.summary, *self.tabs.values()]
 
     def show(self, profile: Profile) -> dict[Any, Any]:
         """The updates that put ``profile`` on the panel; a value without target stands at 0."""
@@ -66,16 +69,16 @@ class ProfilePanel:
             self.description: profile.description,
             self.method: profile.method,
             **values,
+            **self.own.show(own_of(profile.targets), profile.targets),
             **self.summarise(profile.targets),
         }
 
     def summarise(self, targets: Mapping[str, float]) -> dict[Any, Any]:
         """The summary line, and on each tab how many of its values are targeted."""
         wanted = {value: t for value, t in targets.items() if t}
-        labels = {get_value(value).label.lower(): t for value, t in wanted.items()}
-        counts = {
-            theory: sum(get_value(value).theory == theory for value in wanted) for theory in _TABS
-        }
+        labels = {value_words(value): t for value, t in wanted.items()}
+        theories = [value.partition("/")[0] for value in wanted]
+        counts = {theory: theories.count(theory) for theory in _TABS}
         tabs = {
             tab: gr.Tab(label=_TABS[theory] + (f" · {counts[theory]}" if counts[theory] else ""))
             for theory, tab in self.tabs.items()
@@ -119,6 +122,7 @@ def build_profile_panel() -> ProfilePanel:
         clear = gr.Button("Clear all", size="sm", elem_id="vf-clear", elem_classes="vf-quiet")
     changed = gr.Button("Changed", visible="hidden", elem_id="vf-changed")
     summary = gr.HTML(summary_html({}), elem_id="vf-summary", js_on_load=None)
+    own = build_own_values()
     tabs, sliders = _build_sliders()
     return ProfilePanel(
         saved=saved,
@@ -128,6 +132,7 @@ def build_profile_panel() -> ProfilePanel:
         summary=summary,
         tabs=tabs,
         sliders=sliders,
+        own=own,
         changed=changed,
         clear=clear,
         save=save,
@@ -175,12 +180,13 @@ def confirmation(elem_id: str) -> tuple[gr.Column, gr.HTML, gr.Button, gr.Button
     return box, question, really, keep
 
 
-def read_profile(name: str, description: str, method: str, *targets: float) -> Profile:
+def read_profile(name: str, description: str, method: str, own: Own, *targets: float) -> Profile:
     """The profile that the panel shows; a slider at 0 is no target. Raises ProfileError."""
-    chosen = {v: float(t) for v, t in zip(STEERED, targets, strict=True) if t}
+    known, others = targets[: len(STEERED)], targets[len(STEERED) :]
+    chosen = {v: float(t) for v, t in zip(STEERED, known, strict=True) if t}
     return Profile(
         name=(name or "").strip() or NAMELESS,
         description=description,
         method=method,  # type: ignore[arg-type]  # Profile checks it
-        targets=chosen,
+        targets={**chosen, **own.targets(others)},
     )
