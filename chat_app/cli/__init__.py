@@ -11,7 +11,18 @@ from typing import Annotated
 import typer
 
 from chat_app import __version__
-from chat_app.cli import diagnose, from_text, profiles, reply, score, transcripts, values, vectors
+from chat_app.cli import (
+    diagnose,
+    explain,
+    from_text,
+    profiles,
+    reply,
+    score,
+    transcripts,
+    values,
+    vectors,
+    vidb,
+)
 from chat_app.cli.console import HivesOption, VidbOption, settings_with
 from chat_app.errors import ValueflowError
 
@@ -66,8 +77,10 @@ app.command("reply")(reply.reply)
 app.command("score")(score.score)
 app.command("values")(values.values)
 profiles.app.command("from-text")(from_text.from_text)
+profiles.app.command("explain")(explain.explain)
 app.add_typer(profiles.app, name="profile")
 app.add_typer(vectors.app, name="vectors")
+app.add_typer(vidb.app, name="vidb")
 app.command("conversations")(transcripts.conversations)
 app.command("export")(transcripts.export)
 app.command("import")(transcripts.import_file)

@@ -157,8 +157,9 @@ def _nearest_texts(space: Space, found: Axis, near: Matrix) -> tuple[NearText, .
 
 def _refusal(space: Space, y: Yardstick, words: str, relations: Matrix) -> str:
     nearest = value_label(y.values[int(np.argmax(relations))])
+    name = space.encoder.name
+    reader = "the built-in encoder" if name == "builtin" else f"the encoder {name}"
     return (
-        f"{words!r} lies no nearer to any value than words that are none do (the nearest is "
-        f"{nearest}), as the encoder {space.encoder.name} reads it: say in other words what is "
-        "valued, such as 'living simply'."
+        f"“{words}” lies no nearer to the values than words that name none, as {reader} reads it "
+        f"(the nearest is {nearest}): say in other words what is valued."
     )
