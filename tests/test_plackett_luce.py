@@ -19,7 +19,6 @@ from chat_app.evaluation.plackett_luce import (
     fit_discrimination,
     fit_intensities,
     fit_utilities,
-    information,
     paper_intensity,
 )
 from tests.rankings import draw_orders
@@ -60,8 +59,6 @@ def test_a_win_and_a_loss_put_the_response_level_with_the_anchor():
     pools = np.concatenate([pools_of([2.5], 0), pools_of([2.5], 1)], axis=1)
     u = fit_utilities(pools, 2, prior=1e-12)
     assert u[0] == pytest.approx(2.5, abs=1e-8)
-    # Two choices at even odds: I = 2 x 1/4.
-    assert information(pools, u, prior=1e-12)[0] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("a", [0.5, 2.0, 7.0])

@@ -261,7 +261,7 @@ def kept(tmp_path_factory, shared_cache):
 
 
 def test_a_killed_command_goes_on(tmp_path, kept):
-    texts = [[f"I would never lend {i} coins to a liar."] for i in range(4000)]
+    texts = [[f"I would never lend {i} coins to a liar."] for i in range(2000)]
     source = write_csv(tmp_path / "in.csv", texts)
     whole, out = str(tmp_path / "whole.jsonl"), str(tmp_path / "out.jsonl")
     how = ["score", str(source), "--value", "power", "--json", "--out"]
@@ -279,8 +279,8 @@ def test_a_killed_command_goes_on(tmp_path, kept):
 
     done = run(*how, out, home=kept)
     told = json.loads(done.stdout)
-    assert (told["rows"], told["scores"]) == (4000, 4000)
-    assert 256 <= told["resumed"] < 4000
+    assert (told["rows"], told["scores"]) == (2000, 2000)
+    assert 256 <= told["resumed"] < 2000
     assert told["resumed"] % 256 == 0
     assert f"after {told['resumed']} scores" in done.stderr
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()

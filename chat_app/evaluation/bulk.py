@@ -185,6 +185,8 @@ def _scores(
             if progress:
                 progress("Measuring the ranker", 0, 1)
             append([part_head(fingerprint, asdict(evaluator.sharpness))])
+            if progress:
+                progress("Measuring the ranker", 1, 1)
         for start in range(resumed, len(todo), chunk):
             if progress:
                 progress("Scoring", start, len(todo))

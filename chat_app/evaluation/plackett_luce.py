@@ -89,12 +89,6 @@ def fit_utilities(pools: Floats, windows: int, *, prior: float = PRIOR) -> Float
     return _root(score, low, high)
 
 
-def information(pools: Floats, u: Floats, *, prior: float = PRIOR) -> Floats:
-    """I(u), float [n] > 0: minus the second derivative of log L at u, float [n]."""
-    taken = _sigma(u[:, None] - pools)
-    return (taken * (1.0 - taken)).sum(axis=1) + prior
-
-
 def fit_intensities(
     pools: Floats, windows: int, *, beta: float, dispersion: float = 1.0, prior: float = PRIOR
 ) -> Intensities:
@@ -194,11 +188,6 @@ def paper_intensity(windows: Sequence[Mapping[str, Any]]) -> float:
     anchors = [t for window in windows for t in window["anchors"]]
     lowest, highest = np.array([max(min(anchors), LOWEST)]), np.array([min(max(anchors), HIGHEST)])
     return float(paper_intensities(np.concatenate(pools)[None], len(windows), lowest, highest)[0])
-
-
-def _sigma(x: Floats) -> Floats:
-    """The logistic function, without overflow at either end."""
-    return 0.5 * (1.0 + np.tanh(0.5 * x))
 
 
 def _from_the_end(x: Floats) -> Floats:
