@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def written(path: Path, text: str) -> str:
     return str(path)
 
 
-def write_parquet(path: Path, columns: dict[str, list]) -> str:
+def write_parquet(path: Path, columns: Mapping[str, object]) -> str:
     import pyarrow
     from pyarrow import parquet
 

@@ -201,7 +201,9 @@ def _scales(problem: _Problem, u: Floats, recipe: Recipe) -> dict[str, Scale]:
                 zero = _zero(problem, value, u) if recipe.centre == "neutral" else None
                 tanh[value] = fit_tanh(u[rows], problem.known[rows], zero)
         except ScaleError as error:
-            raise BuildError(f"{value} gets no scale: {error}.") from None
+            raise BuildError(
+                f"{value} gets no scale: {error}. Let another judge order them."
+            ) from None
     return isotonic or {**shrink_slopes(tanh, recipe.shrink)}
 
 
