@@ -19,6 +19,7 @@ from chat_app.evaluation.bulk import BulkError, score_table
 from chat_app.evaluation.bulk_part import PartError
 from chat_app.evaluation.evaluator import Evaluator
 from chat_app.evaluation.ranker_hives import HivesRanker
+from chat_app.evaluation.ranking import NoOrder
 from chat_app.evaluation.tables import Table, TableError, read_table, write_table
 from chat_app.hives.encoder import load_encoder
 from chat_app.hives.space import build_space
@@ -204,6 +205,23 @@ def test_bad_rows_can_be_left_blank(tmp_path):
     assert "it is empty" in table.rows[1]["error"]
     assert "svt/power" in table.rows[2]["error"]
     assert table.rows[0]["error"] == ""
+
+
+def test_rows_that_a_ranker_gives_no_order_of(tmp_path, source):
+    class Refusing(FrailRanker):
+        def rank(self, windows):
+            if any("reply 17" in window.texts for window in windows):
+                raise NoOrder("I will not.")
+            return super().rank(windows)
+
+    out = tmp_path / "out.csv"
+    with pytest.raises(BulkError, match=r"Row 18: I will not\. .* --skip-bad"):
+        score_table(source, out, Evaluator(VIDB, Refusing(None)), [POWER])
+    told = score_table(source, out, Evaluator(VIDB, Refusing(None)), [POWER], skip_bad=True)
+    assert (told.scores, told.bad, told.resumed) == (29, 1, 16)
+    rows = read_table(out).rows
+    assert [row["text"] for row in rows if row["error"]] == ["reply 17"]
+    assert [row["text"] for row in rows if not row["intensity"]] == ["reply 17"]
 
 
 # --- going on after a stop

@@ -7,7 +7,7 @@ once, whole, at the end.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from chat_app.errors import ValueflowError
 from chat_app.evaluation.bulk_part import open_part, part_head, read_part
 from chat_app.evaluation.evaluator import Evaluator, Score, Sharpness
+from chat_app.evaluation.ranking import NoOrder
 from chat_app.evaluation.tables import Row, Table, encoded, read_table, with_columns, write_table
 from chat_app.values.custom import find_value
 from chat_app.vidb.loading import Vidb
@@ -45,8 +46,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Summary:
-    """rows: in the input; scores: in the output; resumed: of those, from an earlier run; bad:
-    left blank."""
+    """rows: in the input; scores: in the output; resumed: what an earlier run had made; bad: rows
+    of which something stays blank."""
 
     rows: int
     scores: int
@@ -91,14 +92,17 @@ def score_table(
     resumed = 0
     if todo:
         part = out.with_name(out.name + ".part.jsonl")
-        run = fingerprint(source, evaluator, [list(values), column, skip_bad])
-        made, resumed = _scores(todo, evaluator, part, run, progress)
-    numbers = iter(made)
-    rows = [_row(table.rows[job.row], job, numbers, prefix, skip_bad) for job in jobs]
+        run = fingerprint(source, evaluator, [list(values), column])
+        made, resumed = _scores(todo, evaluator, part, run, skip_bad, progress)
+    scored = iter(made)
+    found = [(job, {"error": job.error} if job.error else next(scored)) for job in jobs]
+    rows = [_row(table.rows[job.row], job, line, prefix, skip_bad) for job, line in found]
     write_table(with_columns(table, ["value", *added], rows), out)
     if todo:
         part.unlink()
-    return Summary(len(table.rows), len(todo), resumed, len(jobs) - len(todo))
+    bad = {job.row for job, line in found if "error" in line}
+    scores = sum("error" not in line for _, line in found)
+    return Summary(len(table.rows), scores, resumed, len(bad))
 
 
 def plan(
@@ -171,6 +175,7 @@ def _scores(
     evaluator: Evaluator,
     path: Path,
     fingerprint: str,
+    skip_bad: bool,
     progress: Progress | None,
 ) -> tuple[list[Row], int]:
     """The numbers of every job, and how many of them an earlier run had made."""
@@ -179,6 +184,9 @@ def _scores(
     if head is not None:
         # A judge need not answer twice alike: what it was measured at holds for the whole run.
         evaluator.sharpness = Sharpness(**head["sharpness"])
+    for job, line in zip(todo, kept, strict=False):
+        if "error" in line and not skip_bad:
+            raise _refused(job, line["error"])
     resumed = len(kept)
     with open_part(path, size) as append:
         if head is None:
@@ -191,20 +199,42 @@ def _scores(
             if progress:
                 progress("Scoring", start, len(todo))
             some = todo[start : start + chunk]
-            scores = evaluator.score([job.text for job in some], [job.value for job in some])
-            made = [_numbers(score) for score in scores]
+            made = _chunk(some, evaluator, skip_bad)
             append(made)
             kept += made
     return kept, resumed
+
+
+def _chunk(jobs: Sequence[Job], evaluator: Evaluator, skip_bad: bool) -> list[Row]:
+    """The numbers of some jobs; where a ranker gives no order, which one is found out singly."""
+    try:
+        scores = evaluator.score([job.text for job in jobs], [job.value for job in jobs])
+        return [_numbers(score) for score in scores]
+    except NoOrder:
+        return [_single(job, evaluator, skip_bad) for job in jobs]
+
+
+def _single(job: Job, evaluator: Evaluator, skip_bad: bool) -> Row:
+    try:
+        return _numbers(evaluator.score([job.text], job.value)[0])
+    except NoOrder as error:
+        if skip_bad:
+            return {"error": str(error)}
+        raise _refused(job, str(error)) from None
+
+
+def _refused(job: Job, error: str) -> BulkError:
+    return BulkError(
+        f"Row {job.row + 1}: {error} Start it again with --skip-bad to leave such rows blank."
+    )
 
 
 def _numbers(score: Score) -> Row:
     return {name: round(getattr(score, name), 4) for name in NUMBERS}
 
 
-def _row(row: Row, job: Job, numbers: Iterator[Row], prefix: str, skip_bad: bool) -> Row:
+def _row(row: Row, job: Job, line: Row, prefix: str, skip_bad: bool) -> Row:
     """An output row: the cells of the input as they were, then what was added."""
-    found = dict.fromkeys(NUMBERS) if job.error else next(numbers)
     result = {**row, "value": row.get("value") or job.value}
-    result |= {prefix + name: number for name, number in found.items()}
-    return {**result, "error": job.error or None} if skip_bad else result
+    result |= {prefix + name: line.get(name) for name in NUMBERS}
+    return {**result, "error": line.get("error")} if skip_bad else result

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chat_app.evaluation.judge_prompt import question, wording
-from chat_app.evaluation.ranking import Lineup, Order, RankerError
+from chat_app.evaluation.ranking import Lineup, NoOrder, Order, RankerError
 from chat_app.llm.branches import Branches, common_prefix
 from chat_app.llm.labels import Labels, one_token_labels
 from chat_app.llm.model import ChatModel
@@ -151,7 +151,7 @@ class LlmRanker:
         shared = min(common_prefix(trunk, view.tokens[:-1]) for view in views)
         asked = _Asked(place, texts, labels, tuple(views), shared)
         if asked.longest > self.model.n_ctx_train:
-            raise RankerError(
+            raise NoOrder(
                 f"A window of {n} texts is {asked.longest:,} tokens long, and "
                 f"{self.model.info.name} reads at most {self.model.n_ctx_train:,}: judge shorter "
                 "texts, fewer at a time, or choose another judge (VALUEFLOW_JUDGE_MODEL)."

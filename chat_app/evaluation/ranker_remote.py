@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from chat_app.evaluation.endpoint import Endpoint, Message, Patience, Stopped, web_address
 from chat_app.evaluation.judge_prompt import question, wording
-from chat_app.evaluation.ranking import Lineup, Order, RankerError
+from chat_app.evaluation.ranking import Lineup, NoOrder, Order, RankerError
 from chat_app.settings import Settings
 
 _FORM = "Answer with a JSON list of their numbers and nothing else."
@@ -90,7 +90,7 @@ class RemoteRanker:
             order = parse_order(answer, n)
         if order is None:
             shown = answer if len(answer) <= 80 else answer[:77] + "..."
-            raise RankerError(
+            raise NoOrder(
                 f"The judge {self._endpoint.model} at {self._endpoint.host} was asked twice for "
                 f"an order of {n} texts and answered {shown!r}; choose another model "
                 "(VALUEFLOW_JUDGE_MODEL)."

@@ -14,6 +14,10 @@ class RankerError(ValueflowError):
     """A ranker that cannot be had, or that gave no order."""
 
 
+class NoOrder(RankerError):
+    """A window that a ranker, which works otherwise, gave no order of."""
+
+
 class Lineup(Protocol):
     """Texts to be ordered for ``value``: an evaluator's ``Window``, or any such pair."""
 
