@@ -36,6 +36,21 @@ RECOMPILE := yes
 endif
 endif
 
+# For GCC 12 _tile_loadconfig reads 8 of its 64 bytes, so it leaves out the rest of llama.cpp's
+# tile configuration, and the first product dies of it. Where GCC would compile for a processor
+# with AMX, it is told not to; a wheel from pip's cache may have been compiled without being told.
+CXX_USED := $(shell for c in "$$CXX" c++ g++; do command -v "$$c" 2>/dev/null && break; done)
+HAS_AMX := $(shell printf '\043if defined __AMX_TILE__ && !defined __clang__\nyes\n\043endif\n' | \
+    "$(CXX_USED)" -march=native -x c++ -E -P - 2>/dev/null)
+ifeq ($(HAS_AMX),yes)
+NO_AMX := -mno-amx-tile -mno-amx-int8 -mno-amx-bf16
+export CFLAGS += $(NO_AMX)
+export CXXFLAGS += $(NO_AMX)
+ifeq ($(wildcard $(CMAKE_ARGS_USED)),)
+RECOMPILE := yes
+endif
+endif
+
 $(STAMP): pyproject.toml constraints.txt
 	@$(MAKE) --no-print-directory tools
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
