@@ -4,6 +4,7 @@ A batch is a function of the texts, the seed and its number alone: a run that is
 sees the batches that it would have seen.
 """
 
+import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,14 @@ class Batches:
             raise DatasetError(
                 "No two texts share a path and a direction, so there is nothing to bring together."
             )
+        # By level: where texts part below it; at the last level, where paths are shared whole.
+        self._forks: dict[int, list[tuple[tuple[str, ...], int]]] = {}
+        deepest = self._table.shape[1]
+        for (prefix, sign), parts in self._below.items():
+            if len(parts) > 1:
+                self._forks.setdefault(len(prefix), []).append((prefix, sign))
+            elif len(prefix) == deepest and len(parts[""]) > 1:
+                self._forks.setdefault(deepest, []).append((prefix, sign))
         self.phrases = _pairable(
             texts, [[(t.phrase, t.direction)] if t.phrase else [] for t in texts]
         )
@@ -95,15 +104,35 @@ class Batches:
         return Batch(tuple(whole), labels)
 
     def _families(self, stage: int, step: int, size: int, rng: random.Random) -> list[int]:
-        """``size`` distinct rows: families of anchors, each text an anchor once an epoch."""
-        share = max(1, size // (self._table.shape[1] + 2))
+        """``size`` distinct rows: families of anchors, each text an anchor once an epoch.
+
+        Where no family has a pair that parts below some level, one is put before them.
+        """
+        depth = self._table.shape[1]
         chosen: dict[int, None] = {}
-        for anchor in self._anchors(stage, step, share):
+        for anchor in self._anchors(stage, step, max(1, (size - 2 * depth) // (depth + 2))):
             chosen |= dict.fromkeys(self._family(anchor, rng))
+        missing = [level for level in self._forks if level not in self._levels(list(chosen))]
+        pairs = [self._fork(level, rng) for level in missing]
+        chosen = dict.fromkeys(itertools.chain(*pairs, chosen))
         while len(chosen) < size:
             row = rng.randrange(len(self.texts))
             chosen |= dict.fromkeys([row, *self._kin(row, len(self.texts[row].path), rng)])
         return list(chosen)[:size]
+
+    def _levels(self, rows: list[int]) -> set[int]:
+        """Down to which levels, and no further, pairs of ``rows`` of one direction agree."""
+        agree = (self._table[rows][:, None] == self._table[rows][None]).sum(axis=2)
+        signs = np.array([self.texts[row].direction for row in rows])
+        upper = np.triu(signs[:, None] == signs[None, :], k=1)
+        return set(agree[upper].tolist())
+
+    def _fork(self, level: int, rng: random.Random) -> list[int]:
+        """Two rows of one direction that share ``level`` levels and no more."""
+        parts = list(self._below[rng.choice(self._forks[level])].values())
+        if level == self._table.shape[1]:
+            return rng.sample(parts[0], 2)
+        return [rng.choice(part) for part in rng.sample(parts, 2)]
 
     def _anchors(self, stage: int, step: int, share: int) -> Iterator[int]:
         n = len(self.texts)
@@ -186,11 +215,14 @@ def _pair(
     texts: Sequence[LabelledText],
     rng: random.Random,
 ) -> tuple[int, int] | None:
-    """Two different texts of ``rows``, of two theories where that is possible."""
+    """Two different free texts of ``rows``, of two theories where the rows are of several."""
     free = [r for r in rows if r not in used and not any(r in other for other in others)]
-    if not free:
+    theories: dict[str, list[int]] = {}
+    for row in free:
+        theories.setdefault(texts[row].path[0], []).append(row)
+    if not theories or (len(theories) == 1 and len({texts[r].path[0] for r in rows}) > 1):
         return None
-    first = rng.choice(free)
-    rest = [r for r in free if texts[r].text != texts[first].text]
-    abroad = [r for r in rest if texts[r].path[0] != texts[first].path[0]]
-    return (first, rng.choice(abroad or rest)) if rest else None
+    first, *second = rng.sample(sorted(theories), min(2, len(theories)))
+    one = rng.choice(theories[first])
+    rest = [r for r in theories[second[0] if second else first] if texts[r].text != texts[one].text]
+    return (one, rng.choice(rest)) if rest else None
