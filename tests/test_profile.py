@@ -16,7 +16,10 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 PROFILES = st.builds(
     Profile,
     name=TEXT.filter(lambda name: name.strip()),
-    targets=st.dictionaries(st.sampled_from(STEERED), st.floats(-10, 10) | st.integers(-10, 10)),
+    targets=st.dictionaries(
+        st.sampled_from(STEERED) | st.text("xyz=<,:").map("custom/a{}".format),
+        st.floats(-10, 10) | st.integers(-10, 10),
+    ),
     description=TEXT,
     method=st.sampled_from(METHODS),
 )
@@ -50,6 +53,12 @@ def test_json_form_is_the_published_one():
         "targets": {"svt/power": -4.0, "svt/benevolence": 6.0},
     }
     assert list(profile.targets) == ["svt/power", "svt/benevolence"]
+
+
+def test_ones_own_words_are_a_target():
+    profile = Profile("mine", {" Custom/living   simply. ": 6, "power": 1})
+    assert dict(profile.targets) == {"custom/living simply": 6, "svt/power": 1}
+    assert Profile("mine", profile.to_json()["targets"]) == profile
 
 
 def test_zero_is_a_target_and_no_target_is_allowed():
@@ -94,7 +103,13 @@ def test_numbers_of_numpy_become_plain_floats():
         ({"method": ["vector"]}, "method is ['vector']"),
         ({"targets": {"benevolance": 1}}, "no value 'benevolance': did you mean svt/benevolence"),
         ({"targets": {"caring": 1}}, "'caring' could mean"),
-        ({"targets": {"custom/thrift": 1}}, "'custom/thrift': values in one's own words"),
+        ({"targets": {"custom/": 1}}, "The value '' holds no letter"),
+        ({"targets": {"custom/12 %": 1}}, "The value '12 %' holds no letter"),
+        ({"targets": {"custom/" + "a" * 121: 1}}, "has 121 characters: 120 are the most"),
+        ({"targets": {"custom/a\u202eb": 1}}, "holds a character that cannot be shown"),
+        ({"targets": {"custom/a\ud800": 1}}, "holds a character that cannot be shown"),
+        ({"targets": {"custom/Thrift": 1, "custom/thrift": 2}}, "custom/thrift twice, as 'custom/"),
+        ({"targets": {"custom/thrift": 11}}, "target of custom/thrift is 11, outside"),
         ({"targets": {"kindness": 1}}, "mft/care-harm:kindness, which cannot be steered by itself"),
         ({"targets": {"svt/conservation": 1}}, "svt/humility, svt/face, svt/conformity"),
         ({"targets": {"power": 12}}, "target of svt/power is 12, outside [-10, 10]"),

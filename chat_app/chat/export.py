@@ -153,7 +153,7 @@ def _markdown(view: ConversationView) -> str:
     for message in view.messages:
         parts.append(f"## {SPEAKERS[message.role]}")
         parts.append(_quoted(message.text))
-        lines = [f"- {score_line(*each)}" for each in targeted(message)]
+        lines = [f"- {_plain(score_line(*each))}" for each in targeted(message)]
         if lines:
             parts.append("\n".join(lines))
         if status := status_line(message):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chat_app.hives.custom_axis import Axis, place, weights
 from chat_app.hives.matrices import Matrix
 from chat_app.hives.space import Space
-from chat_app.hives.yardstick import Yardstick, measure, read_phrases
+from chat_app.hives.yardstick import Yardstick, measure, named, read_phrases
 from chat_app.values.custom import CustomValueError, custom_id, custom_words, value_label
 from chat_app.vidb.loading import HIGHEST, LOWEST, Anchor
 
@@ -78,10 +78,13 @@ def custom_value(space: Space, words: str, yardstick: Yardstick | None = None) -
     y = yardstick or measure(space)
     read = read_phrases(space, (words,))
     z = y.placed(read.plain)[0]
-    near, relations = y.nearness(z), y.relations(z)
-    if near < y.needed or relations.max() <= 0:
-        raise CustomValueError(_refusal(space, y, words, relations))
-    r = weights(relations, y.for_it(read, 0))
+    near = y.nearness(z)
+    r = named(y.values, words)  # a known value's own name needs no guess
+    if not r.any():
+        relations = y.relations(z)
+        if near < y.needed or relations.max() <= 0:
+            raise CustomValueError(_refusal(space, y, words, relations))
+        r = weights(relations, y.for_it(read, 0))
     found = place(y, z, r)
     cosines = y.axes @ found.axis
     order = np.argsort(-np.abs(r))[:_SHOWN_VALUES]

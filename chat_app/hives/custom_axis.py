@@ -60,11 +60,12 @@ def place(y: "Yardstick", z: Matrix, r: Matrix, held_back: NDArray[np.bool_] | N
     near = np.exp(_LOCAL * (near - near.mean()) / max(float(near.std()), 1e-9))
     if held_back is not None:
         near = np.where(held_back, 0.0, near)
-    signs, axis = y.signs, np.zeros(y.embeddings.shape[1])
+    axis = np.zeros(y.embeddings.shape[1])
     for v, weight in enumerate(r):
-        sides = [near * ((y.owners == v) & (signs == sign)) for sign in (1, -1)]
+        sides = [near * ((y.owners == v) & (y.signs == sign)) for sign in (1, -1)]
         if weight and all(side.any() for side in sides):
-            pro, con = (side @ y.embeddings / side.sum() for side in sides)
+            # Only its own rows: the others weigh nothing, and there are many.
+            pro, con = (side[side > 0] @ y.embeddings[side > 0] / side.sum() for side in sides)
             axis += weight * (pro - con)
     axis = unit(axis)
     of_owner = np.where(y.owners >= 0, r[y.owners], 0.0)

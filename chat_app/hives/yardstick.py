@@ -56,9 +56,10 @@ class Yardstick:
     """What a space makes of the phrases that are known; rows of matrices are unit vectors.
 
     ``values`` are those with an axis; ``names`` [N, d] their names, ``name_of`` [N] whose;
-    ``texts`` [n, d] VIDB's, ``rated`` [n] their intensities, ``owners`` [n] for which value (-1:
-    none of these); ``centroids`` [V, d] of each value's supporting texts. All these are less the
-    middle of their kind; the texts' ``embeddings`` and the values' ``axes`` [V, d] are not.
+    ``texts`` [n, d] VIDB's, ``rated`` [n] their intensities, ``signs`` [n] whether they support
+    (1), oppose (-1) or do neither (0), ``owners`` [n] for which value (-1: none of these);
+    ``centroids`` [V, d] of each value's supporting texts. All these are less the middle of their
+    kind; the texts' ``embeddings`` and the values' ``axes`` [V, d] are not.
     ``needed`` is the nearness below which a phrase is more like an unrelated one than like a
     value's name; ``tones`` [V] are what e is less. ``errors``: see ``custom_axis.errors``.
     """
@@ -71,6 +72,7 @@ class Yardstick:
     texts: Matrix
     embeddings: NDArray[np.float32]
     rated: Matrix
+    signs: NDArray[np.int64]
     owners: NDArray[np.int64]
     centroids: Matrix
     axes: Matrix
@@ -80,11 +82,6 @@ class Yardstick:
     tones: Matrix
     side: tuple[float, float]
     errors: tuple[float, float] = (0.0, 0.0)
-
-    @property
-    def signs(self) -> NDArray[np.int64]:
-        """[n] whether each text supports (1), opposes (-1) or does neither (0)."""
-        return np.array([direction(intensity) for intensity in self.rated], dtype=np.int64)
 
     def placed(self, plain: Matrix) -> Matrix:
         """Embedded phrases [n, d] less the phrases' middle, as unit rows."""
@@ -122,15 +119,25 @@ def read_phrases(space: Space, words: tuple[str, ...], cache_dir: Path | None = 
 
 
 def value_names(values: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    """(name, index of its value): labels of the values and of all below them, and their phrases."""
+    """(name, index of its value), each name once: see ``named``."""
     found: dict[str, int] = {}
-    nodes = [node for theory in THEORIES.values() for node in theory.values]
     for i, value in enumerate(values):
-        labels = [n.label for n in nodes if n.id == value or n.id.startswith(f"{value}:")]
-        for name in (*labels, PHRASES.get(value)):
-            if name:
-                found.setdefault(name, i)
+        for name in _names_of(value):
+            found.setdefault(name, i)
     return tuple(found.items())
+
+
+def named(values: tuple[str, ...], words: str) -> Matrix:
+    """[V]: 1 for the values that ``words`` are a name of, 0 for the others."""
+    key = words.casefold()
+    return np.array([float(key in (n.casefold() for n in _names_of(v))) for v in values])
+
+
+def _names_of(value: str) -> list[str]:
+    """The labels of a value and of all below it, and its phrase."""
+    nodes = [node for theory in THEORIES.values() for node in theory.values]
+    labels = [n.label for n in nodes if n.id == value or n.id.startswith(f"{value}:")]
+    return [*labels, *([PHRASES[value]] if value in PHRASES else [])]
 
 
 def measure(space: Space, cache_dir: Path | None = None) -> Yardstick:
@@ -155,7 +162,7 @@ def measure(space: Space, cache_dir: Path | None = None) -> Yardstick:
     index = {value: i for i, value in enumerate(values)}
     owners = np.array([index.get(a.value.partition(":")[0], -1) for a in space.vidb.anchors])
     rated = np.array([a.intensity for a in space.vidb.anchors])
-    supporting = np.array([direction(intensity) > 0 for intensity in rated])
+    signs = np.array([direction(intensity) for intensity in rated], dtype=np.int64)
     draft = Yardstick(
         values=values,
         middle=middle,
@@ -165,9 +172,10 @@ def measure(space: Space, cache_dir: Path | None = None) -> Yardstick:
         texts=texts,
         embeddings=space.embeddings,
         rated=rated,
+        signs=signs,
         owners=owners,
         centroids=unit(
-            np.stack([texts[(owners == i) & supporting].mean(axis=0) for i in range(len(values))])
+            np.stack([texts[(owners == i) & (signs > 0)].mean(axis=0) for i in range(len(values))])
         ),
         axes=np.stack([space.axes[value] for value in values]).astype(np.float64),
         near_scale=np.array([[0.0, 0, 0], [1, 1, 1]]),
@@ -206,17 +214,17 @@ def _scaled(draft: Yardstick, tones: Matrix) -> Yardstick:
 def _nearness(y: Yardstick, z: Matrix, name: int | None, other: int | None) -> Matrix:
     """(by phrases, by texts) [2] of one placed phrase, unscaled."""
 
-    def top(rows: Matrix, but: int | None, n: int) -> float:
-        near = rows @ z
-        if but is not None:
-            near = np.delete(near, but)
+    def top(cosines: Matrix, n: int, but: int | None = None) -> float:
+        near = cosines if but is None else np.delete(cosines, but)
         return float(np.sort(near)[-n:].mean()) if len(near) else 0.0
 
-    names, texts = _NAMES_COUNTED, _TEXTS_COUNTED
-    by_phrases = top(y.names, name, names) - top(y.unrelated, other, names)
-    sided = y.signs != 0
-    by_texts = top(y.texts[sided], None, texts) - top(y.texts[~sided], None, texts)
-    return np.array([by_phrases, by_texts])
+    texts = y.texts @ z
+    return np.array(
+        [
+            top(y.names @ z, _NAMES_COUNTED, name) - top(y.unrelated @ z, _NAMES_COUNTED, other),
+            top(texts[y.signs != 0], _TEXTS_COUNTED) - top(texts[y.signs == 0], _TEXTS_COUNTED),
+        ]
+    )
 
 
 def _related(y: Yardstick, z: Matrix) -> Matrix:
