@@ -15,6 +15,7 @@ from chat_app.cli import (
     diagnose,
     explain,
     from_text,
+    hives,
     profiles,
     reply,
     score,
@@ -80,6 +81,7 @@ profiles.app.command("from-text")(from_text.from_text)
 profiles.app.command("explain")(explain.explain)
 app.add_typer(profiles.app, name="profile")
 app.add_typer(vectors.app, name="vectors")
+app.add_typer(hives.app, name="hives")
 app.add_typer(vidb.app, name="vidb")
 app.command("conversations")(transcripts.conversations)
 app.command("export")(transcripts.export)
