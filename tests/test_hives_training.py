@@ -243,6 +243,20 @@ def test_a_rate_that_blows_up_is_named(tmp_path: Path, base: str) -> None:
     assert not (tmp_path / "new").exists()
 
 
+def test_a_folder_that_is_no_encoder_is_never_replaced(tmp_path: Path, base: str) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "letter.txt").write_text("Dear Ann")
+    for out in (mine, mine / "letter.txt"):
+        with pytest.raises(TrainingError, match="is there and is no encoder"):
+            train(made_texts(), out, base=base, settings=TINY)
+    assert (mine / "letter.txt").read_text() == "Dear Ann"
+    short = replace(TINY, stage1_steps=1, stage2_steps=0)
+    for _ in range(2):
+        train(made_texts(), tmp_path / "again", base=base, settings=short)
+    assert load_encoder(str(tmp_path / "again")).dim == 16
+
+
 def test_a_base_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match="No encoder at"):
         train(made_texts(), tmp_path / "new", base=str(tmp_path / "nowhere"))

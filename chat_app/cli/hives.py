@@ -60,6 +60,10 @@ def train(
     lr: Annotated[
         float | None, typer.Option(min=0, help="Learning rate. [2e-3 from scratch, else 2e-5]")
     ] = None,
+    penalty: Annotated[
+        float,
+        typer.Option(min=0, help="Taken off the similarity of texts of different direction."),
+    ] = 1.0,
     mask: Annotated[
         float, typer.Option(min=0, max=0.9, help="Share of word pieces hidden in half the texts.")
     ] = 0.0,
@@ -79,6 +83,7 @@ def train(
 ) -> None:
     """Train an encoder in the paper's two stages; an interrupted run can be resumed."""
     from chat_app.hives.dataset import held_out
+    from chat_app.hives.saving import checkpoint_file
     from chat_app.hives.train import Settings
     from chat_app.hives.train import train as run
 
@@ -86,10 +91,24 @@ def train(
     whole = _labelled(texts, None)
     used = [t for t in whole if not (hold_out and held_out(t.text, hold_out))]
     settings = Settings(
-        stage1_steps, stage2_steps, batch=batch, learning_rate=lr, mask=mask, seed=seed
+        stage1_steps,
+        stage2_steps,
+        batch=batch,
+        learning_rate=lr,
+        penalty=penalty,
+        mask=mask,
+        seed=seed,
     )
-    with progress() as report:
-        run(used, out, base=base, settings=settings, resume=resume, device=device, progress=report)
+    try:
+        with progress() as report:
+            run(
+                used, out, base=base, settings=settings, resume=resume, device=device,
+                progress=report,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        if checkpoint_file(out).exists():
+            note(f"Stopped: the same command with --resume goes on from {checkpoint_file(out)}.")
+        raise
     if as_json:
         print_json({"folder": str(out), "texts": len(used), "held_out": len(whole) - len(used)})
     else:

@@ -111,6 +111,7 @@ def train(
     Raises DatasetError, EncoderError, TrainingError (also where a checkpoint is of another run).
     """
     settings = settings or Settings()
+    _check_out(out)
     model = load_base(base, texts, settings.seed, device)
     made_of = {"base": base, "texts": fingerprint(texts), "settings": asdict(settings)}
     file = checkpoint_file(out)
@@ -130,6 +131,14 @@ def train(
     except OSError as error:
         raise TrainingError(f"{out} cannot be written: {error.strerror or error}.") from error
     file.unlink(missing_ok=True)
+
+
+def _check_out(out: Path) -> None:
+    """An encoder may be replaced; anything else that is there stays."""
+    if out.is_dir() and ((out / "modules.json").is_file() or not any(out.iterdir())):
+        return
+    if out.exists():
+        raise TrainingError(f"{out} is there and is no encoder: name a new folder to write.")
 
 
 def _check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], file: Path) -> None:
