@@ -24,9 +24,11 @@ from chat_app.evaluation.agreement import (
     spearman_by_value,
 )
 from chat_app.hives.baselines import random_encoder, tfidf_encoder, untrained_model
+from chat_app.hives.batches import Batches
 from chat_app.hives.dataset import DatasetError, LabelledText
 from chat_app.hives.encoder import EncoderError
 from chat_app.hives.evaluation import HivesEvaluator, measure
+from chat_app.hives.losses import HierarchicalContrastiveLoss, InfoNceLoss, StageTwoLoss
 from chat_app.hives.metrics import rank_accuracy, similarity_correlation
 from chat_app.hives.saving import save_whole
 from chat_app.hives.scratch import train_tokenizer, untrained_bag, untrained_encoder
@@ -217,3 +219,46 @@ def test_the_built_in_encoder_tells_directions_better_than_chance() -> None:
     found = agreement(encoder_contender("builtin", load_encoder().encode), known, asked)
     assert found.asked == len(asked) > 50
     assert found.sign_accuracy > 0.6
+
+
+def test_losses_and_evaluator_work_in_the_trainer_of_sentence_transformers(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="`pip install datasets accelerate` for this")
+    pytest.importorskip("accelerate", reason="`pip install accelerate` for this")
+    from sentence_transformers import SentenceTransformerTrainer
+    from sentence_transformers.sentence_transformer.training_args import (
+        SentenceTransformerTrainingArguments,
+    )
+
+    batch = Batches([replace(t, phrase=t.path[-1]) for t in KNOWN], 16, 0).stage_two(0)
+    columns = {"text": [KNOWN[row].text for row in batch.rows], "label": batch.labels.tolist()}
+    stages = [
+        (StageTwoLoss, columns),
+        (HierarchicalContrastiveLoss, columns | {"label": batch.labels[:, :-2].tolist()}),
+        (InfoNceLoss, columns | {"label": batch.labels[:, 0].tolist()}),
+    ]
+    labels = [t.path for t in ASKED], [t.direction for t in ASKED]
+    for criterion, rows in stages:
+        model = untrained_bag(train_tokenizer([t.text for t in KNOWN], 120), dim=16)
+        evaluator = HivesEvaluator([t.text for t in ASKED], *labels, name="dev")
+        before = evaluator(model)
+        trainer = SentenceTransformerTrainer(
+            model=model,
+            args=SentenceTransformerTrainingArguments(
+                output_dir=str(tmp_path / criterion.__name__),
+                max_steps=5,
+                learning_rate=0.05,
+                per_device_train_batch_size=len(batch.rows),
+                eval_strategy="steps",
+                eval_steps=5,
+                report_to="none",
+                use_cpu=True,
+                disable_tqdm=True,
+            ),
+            train_dataset=datasets.Dataset.from_dict(rows),
+            loss=criterion(model),
+            evaluator=evaluator,
+        )
+        trainer.train()
+        logged = [entry for entry in trainer.state.log_history if "eval_dev_sim_corr" in entry]
+        assert logged
+        assert logged[-1]["eval_dev_sim_corr"] != before["dev_sim_corr"]
