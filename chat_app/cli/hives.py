@@ -143,7 +143,8 @@ def evaluate(
 ) -> None:
     """Measure an encoder: the paper's metrics, and how well intensities are read off it.
 
-    VIDB's texts fit the ranker; the texts that are asked are never among them.
+    VIDB's texts fit the ranker; the texts that are asked are never among them. An encoder that was
+    trained on them shows here how well it remembers: `train --hold-out 0.2` keeps them from it.
     """
     from chat_app.evaluation.agreement import baseline, compare, encoder_contender
     from chat_app.hives.baselines import check_baseline
