@@ -151,8 +151,10 @@ def _chat_model(settings: Settings) -> Iterator[Finding]:
 def _encoder(settings: Settings) -> Iterator[Finding]:
     from chat_app.hives.encoder import load_encoder
 
-    encoder = load_encoder(settings.hives)
-    yield Finding("encoder", f"{encoder.name}, {encoder.dim} dimensions")
+    encoder = load_encoder(
+        settings.hives, device=settings.hives_device, cache_dir=settings.cache_dir
+    )
+    yield Finding("encoder", f"{encoder.name}, {encoder.dim} dimensions, on {encoder.device}")
 
 
 def _anchors(settings: Settings) -> Iterator[Finding]:
