@@ -27,7 +27,8 @@ class Optimisation:
     """AdamW: linear warm-up over ``warmup`` of ``steps``, then a cosine down to zero.
 
     seed: of dropout and of whatever ``loss_of`` draws from torch; clip: largest norm of the
-    gradient; checkpoint_every, log_every: in steps.
+    gradient; checkpoint_every, log_every: in steps; half: bfloat16 on a processor, too, which not
+    all processors compute quickly.
     """
 
     steps: int
@@ -38,6 +39,7 @@ class Optimisation:
     seed: int = 0
     log_every: int = 25
     checkpoint_every: int = 100
+    half: bool = False
 
     def rate(self, step: int) -> float:
         """The share of the learning rate that step 0, 1, ... takes."""
@@ -73,7 +75,7 @@ def optimise(
         optimiser.load_state_dict(state["optimiser"])
         done = int(state["step"])
     device = next(module.parameters()).device
-    half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    half = how.half or (device.type == "cuda" and torch.cuda.is_bf16_supported())
     module.train()
     started = time.monotonic()
     for step in range(done, how.steps):

@@ -1,0 +1,69 @@
+"""Short texts of one value each (corpus/statements.jsonl), and frames that turn acts around.
+
+An act ("walk past someone who fell") says nothing by itself of what its speaker thinks of it. In
+a frame it does: "I would never walk past someone who fell" supports what the act opposes. The
+frames hold the words of agreement and of negation, so that an encoder has to learn what these do
+to the rest and cannot go by the act's words alone.
+"""
+
+import random
+from collections.abc import Iterator
+
+from training.hives_texts import LEVEL_INTENSITY, Example, read_corpus
+
+APPROVE = (
+    "you should {act}", "it is good to {act}", "I would always {act}", "everyone ought to {act}",
+    "I respect people who {act}", "it's right to {act}", "I try to {act}",
+    "a decent person would {act}", "there's nothing wrong with wanting to {act}",
+    "I wish more people would {act}", "be ready to {act}", "we need to {act}",
+    "it matters to {act}", "failing to {act} is bad", "it's wrong not to {act}",
+    "people who refuse to {act} are in the wrong", "I'd never refuse to {act}",
+    "never be too proud to {act}", "why wouldn't you {act}?",
+)  # fmt: skip
+REJECT = (
+    "you shouldn't {act}", "it's wrong to {act}", "I would never {act}", "nobody should {act}",
+    "I can't stand people who {act}", "don't {act}", "I refuse to {act}", "it's bad to {act}",
+    "a decent person wouldn't {act}", "there's no good reason to {act}",
+    "I wish people wouldn't {act}", "people who {act} are in the wrong", "it's not ok to {act}",
+    "why would anyone {act}?", "it's shameful to {act}", "I'd hate to {act}",
+    "why bother to {act}?", "you don't have to {act}", "no need to {act}", "it's fine not to {act}",
+)  # fmt: skip
+PLAIN = ("{act}", "to {act}", "they {act}", "people who {act}")
+# Frames that take or leave the act: worth half of its intensity.
+MILD = {
+    "I try to {act}", "there's nothing wrong with wanting to {act}", "why bother to {act}?",
+    "you don't have to {act}", "no need to {act}", "it's fine not to {act}",
+}  # fmt: skip
+# A bare name of a value is no statement: it weighs a little less than one.
+NAMED = 0.8
+# What a short text says of other values is not known, and often something: these zeros weigh
+# next to nothing.
+OTHERS = 0.0025
+
+
+def framed(act: str, intensity: float, rng: random.Random) -> tuple[str, float]:
+    """``act`` in a frame, with or without a sentence's form, and what that says."""
+    kind = rng.random()
+    frames, sign = (APPROVE, 1) if kind < 0.42 else (REJECT, -1) if kind < 0.84 else (PLAIN, 1)
+    frame = rng.choice(frames)
+    text = frame.format(act=act)
+    if rng.random() < 0.6:
+        text = text[0].upper() + text[1:]
+        if not text.endswith("?") and rng.random() < 0.7:
+            text += "."
+    return text, sign * intensity * (0.5 if frame in MILD else 1.0)
+
+
+def statements(rng: random.Random, *, frames: int = 2) -> Iterator[Example]:
+    """Every statement and name once, every act in ``frames`` frames."""
+    for row in read_corpus("statements.jsonl"):
+        value, text = row["value"], row["text"]
+        intensity = LEVEL_INTENSITY[row["level"]]
+        if row["kind"] == "act":
+            for _ in range(frames):
+                words, said = framed(text, intensity, rng)
+                yield Example(words, {value: said}, OTHERS)
+        else:
+            yield Example(
+                text, {value: intensity * (NAMED if row["kind"] == "name" else 1)}, OTHERS
+            )
