@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from chat_app.chat.conversations import open_conversation
 from chat_app.chat.explained import as_data, in_a_sentence
@@ -85,6 +84,7 @@ def test_a_turn_is_steered_scored_stored_and_made_again(studio: Studio) -> None:
 
     with studio.database.read() as session:
         message = get_message(session, reply)
+    assert message.steering is not None
     assert set(message.steering["coefficients"]) == {OWN, "svt/power"}
     studio.past_vectors.clear()
     again = past_vector(studio, message)

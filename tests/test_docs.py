@@ -15,6 +15,7 @@ from tests.command_line import VALUEFLOW
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GROUPS = ("profile", "vectors", "vidb", "hives")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -45,7 +46,7 @@ def test_commands_and_options_in_running_text_exist(page):
     """Every `valueflow COMMAND --option` that a page names is in that command's help."""
     named = re.findall(r"`valueflow ([a-z]+)([^`]*)`", page.read_text(encoding="utf-8"))
     for command, rest in sorted(set(named)):
-        inner = re.match(r" ([a-z]+)", rest) if command in ("profile", "vectors") else None
+        inner = re.match(r" ([a-z]+)", rest) if command in GROUPS else None
         words = [command, inner[1]] if inner else [command]
         done = subprocess.run([VALUEFLOW, *words, "--help"], capture_output=True, text=True)
         assert done.returncode == 0, words

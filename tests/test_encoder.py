@@ -44,7 +44,9 @@ def vidb() -> Vidb:
 
 def test_it_makes_unit_vectors_in_float32_on_a_processor(encoder: Encoder) -> None:
     z = encoder.encode(TEXTS)
-    assert (z.shape, z.dtype, encoder.dim) == ((4, DIM), np.float32, DIM)
+    assert z.shape == (4, DIM)
+    assert z.dtype == np.float32
+    assert encoder.dim == DIM
     assert np.linalg.norm(z, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
     if encoder.device == "cpu":  # the file is bfloat16
         assert {p.dtype for p in encoder._model.parameters()} == {torch.float32}
