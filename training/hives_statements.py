@@ -29,6 +29,14 @@ REJECT = (
     "why bother to {act}?", "you don't have to {act}", "no need to {act}", "it's fine not to {act}",
 )  # fmt: skip
 PLAIN = ("{act}", "to {act}", "they {act}", "people who {act}")
+CARE = (
+    "I care about {act}", "{act} matters to me", "I value {act}", "{act} comes first",
+    "we need more {act}",
+)  # fmt: skip
+MIND = (
+    "I am against {act}", "I don't care about {act}", "{act} means nothing to me",
+    "I can't stand {act}", "there is too much {act} about",
+)  # fmt: skip
 # Frames that take or leave the act: worth half of its intensity.
 MILD = {
     "I try to {act}", "there's nothing wrong with wanting to {act}", "why bother to {act}?",
@@ -45,25 +53,33 @@ def framed(act: str, intensity: float, rng: random.Random) -> tuple[str, float]:
     """``act`` in a frame, with or without a sentence's form, and what that says."""
     kind = rng.random()
     frames, sign = (APPROVE, 1) if kind < 0.42 else (REJECT, -1) if kind < 0.84 else (PLAIN, 1)
-    frame = rng.choice(frames)
+    return _said(act, rng.choice(frames), sign * intensity, rng)
+
+
+def named(name: str, intensity: float, rng: random.Random) -> tuple[str, float]:
+    """The ``name`` of a value or of a vice in a frame, likewise."""
+    frames, sign = (CARE, 1) if rng.random() < 0.5 else (MIND, -1)
+    return _said(name, rng.choice(frames), sign * intensity, rng)
+
+
+def _said(act: str, frame: str, intensity: float, rng: random.Random) -> tuple[str, float]:
     text = frame.format(act=act)
     if rng.random() < 0.6:
         text = text[0].upper() + text[1:]
         if not text.endswith("?") and rng.random() < 0.7:
             text += "."
-    return text, sign * intensity * (0.5 if frame in MILD else 1.0)
+    return text, intensity * (0.5 if frame in MILD else 1.0)
 
 
 def statements(rng: random.Random, *, frames: int = 2) -> Iterator[Example]:
-    """Every statement and name once, every act in ``frames`` frames."""
+    """Every statement once, every name once alone and once in a frame, every act in ``frames``."""
     for row in read_corpus("statements.jsonl"):
         value, text = row["value"], row["text"]
         intensity = LEVEL_INTENSITY[row["level"]]
         if row["kind"] == "act":
-            for _ in range(frames):
-                words, said = framed(text, intensity, rng)
-                yield Example(words, {value: said}, OTHERS)
+            said = [framed(text, intensity, rng) for _ in range(frames)]
+        elif row["kind"] == "name":
+            said = [(text, NAMED * intensity), named(text, intensity, rng)]
         else:
-            yield Example(
-                text, {value: intensity * (NAMED if row["kind"] == "name" else 1)}, OTHERS
-            )
+            said = [(text, intensity)]
+        yield from (Example(words, {value: strength}, OTHERS) for words, strength in said)

@@ -40,7 +40,9 @@ from training.hives_texts import Composer, Example
 log = logging.getLogger("train_hives")
 
 WIDTH, LAYERS, PIECES = 256, 3, 16_000
-INTENSITY, HIERARCHY, IMITATION = 10.0, 0.3, 4.0  # weights of the losses
+# Weights of the losses.
+INTENSITY, HIERARCHY = 10.0, 0.3
+IMITATED, IMITATION = ("teacher", "public"), (4.0, 1.0)
 _HELP = {
     "public": "the folder of a public sentence encoder",
     "general": "what the step general made",
@@ -102,8 +104,11 @@ def _student(arguments: argparse.Namespace) -> None:
     # What nobody labelled has no targets of its own: the teacher alone speaks on it.
     texts = [e.text for e in examples] + _lines(arguments.texts)
     log.info("%d texts, %d of them labelled", len(texts), len(examples))
-    goal = torch.from_numpy(embeddings(teacher, texts))
-    guess = nn.Linear(WIDTH, goal.shape[1])
+    # The teacher knows the values; the public encoder still knows the rest of the language, which
+    # values in one's own words need.
+    public = SentenceTransformer(str(arguments.public), device="cpu")
+    goals = [torch.from_numpy(embeddings(model, texts)) for model in (teacher, public)]
+    guesses = [nn.Linear(WIDTH, goal.shape[1]) for goal in goals]
     head = Intensities(WIDTH)
     batches = _endless(texts, arguments)
 
@@ -112,11 +117,12 @@ def _student(arguments: argparse.Namespace) -> None:
         z = _read(model, [texts[i] for i in rows])
         known = [i for i, row in enumerate(rows) if row < len(examples)]
         losses = _labelled(z[known], [examples[rows[i]] for i in known], head)
-        imitated = nn.functional.normalize(guess(z), dim=-1)
-        losses["imitation"] = IMITATION * imitation_loss(imitated, goal[rows].float())
+        for name, weight, guess, goal in zip(IMITATED, IMITATION, guesses, goals, strict=True):
+            imitated = nn.functional.normalize(guess(z), dim=-1)
+            losses[name] = weight * imitation_loss(imitated, goal[rows].float())
         return losses
 
-    _train(model, [head, guess], loss_of, arguments)
+    _train(model, [head, *guesses], loss_of, arguments)
 
 
 def _pool(seed: int) -> list[Example]:
@@ -196,7 +202,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     steps = parser.add_subparsers(dest="step", required=True)
     needs = {"general": ("public", "texts"), "teacher": ("public",)}
-    needs["student"] = ("general", "teacher", "texts")
+    needs["student"] = ("general", "teacher", "public", "texts")
     defaults = {"general": (2000, 256, 1.5e-3), "teacher": (900, 128, 2e-4)}
     defaults["student"] = (4000, 256, 1e-3)
     for name, (count, batch, rate) in defaults.items():
