@@ -10,6 +10,7 @@ on: `valueflow hives evaluate models/hives-mini`.
 """
 
 import argparse
+import json
 import logging
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
 from chat_app.hives.dataset import held_out
+from chat_app.hives.encoder_files import NOTES
 from chat_app.hives.loop import Optimisation, optimise
 from chat_app.hives.saving import folder_bytes, save_whole
 from chat_app.hives.scratch import train_tokenizer, untrained_encoder
@@ -49,6 +51,7 @@ _HELP = {
     "teacher": "what the step teacher made",
     "texts": "ordinary English, a sentence a line",
 }
+HELD_OUT = 0.2  # share of VIDB's texts
 HIDDEN = 0.1  # share of word pieces hidden in half of the texts
 
 
@@ -127,7 +130,7 @@ def _student(arguments: argparse.Namespace) -> None:
 
 def _pool(seed: int) -> list[Example]:
     """One draw of the labelled texts, without the fifth of VIDB that is measured on."""
-    known = [a for a in load_vidb().anchors if not held_out(a.text)]
+    known = [a for a in load_vidb().anchors if not held_out(a.text, HELD_OUT)]
     return pool(Composer(random.Random(seed)), known)
 
 
@@ -192,7 +195,9 @@ def _train(
         nn.ModuleList([model, *heads]), loss_of, how,
         checkpoint=lambda state: save_whole(model, beside),
     )  # fmt: skip
-    save_whole(model.half() if arguments.step == "student" else model, arguments.out)
+    if arguments.step == "student":
+        model.half()  # half the size; it is read back as float32
+    save_whole(model, arguments.out, {NOTES: json.dumps({"settings": {"held_out": HELD_OUT}})})
 
 
 _STEPS = {"general": _general, "teacher": _teacher, "student": _student}

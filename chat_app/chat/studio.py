@@ -128,13 +128,19 @@ class Studio:
 
     @_Part
     def evaluator(self) -> "Evaluator":
-        return self.evaluator_by("hives")
+        """The evaluator of replies."""
+        # The built-in model speaks in sentences that the built-in encoder was taught, so that
+        # texts which it knows stand for these replies; other models' words are new to it.
+        familiar = self.settings.model == self.settings.hives == "builtin"
+        return self.evaluator_by("hives", **({"held_out": 0.0} if familiar else {}))
 
     def evaluator_by(self, ranker: str, **options: Any) -> "Evaluator":
         """An evaluator with the ranker of that name; ``options``: k, m, sampling, beta, seed,
         compat (``Evaluator``). What it measures of the ranker is kept in the cache folder."""
         from chat_app.evaluation.evaluator import Evaluator
 
+        if ranker == "hives":
+            options = {"held_out": self.encoder.held_out, **options}
         return Evaluator(
             self.wider_vidb,
             self.ranker(ranker),

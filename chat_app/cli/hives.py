@@ -97,6 +97,7 @@ def train(
         learning_rate=lr,
         penalty=penalty,
         mask=mask,
+        held_out=hold_out,
         seed=seed,
     )
     try:

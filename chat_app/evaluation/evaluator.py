@@ -32,6 +32,7 @@ from chat_app.evaluation.plackett_luce import (
 )
 from chat_app.evaluation.uncertainty import uncertainty
 from chat_app.files import written_whole
+from chat_app.hives.dataset import held_out
 from chat_app.vidb.loading import HIGHEST, LOWEST, Anchor, Vidb
 
 if TYPE_CHECKING:
@@ -95,6 +96,10 @@ class Evaluator:
     published calibration and guard (``plackett_luce.paper_intensities``). The paper gives no
     errors; here they are those of beta = 1.
 
+    ``held_out``: the share of VIDB's texts that the ranker's encoder was kept from
+    (``hives.dataset.held_out``). Only these measure the ranker: it knows the others better than
+    any text that it will be asked about.
+
     ``anchor_error(value)`` is how wrong a value's anchors may be together, where they were
     estimated and not rated (``custom.widened``).
     """
@@ -111,6 +116,7 @@ class Evaluator:
         seed: int = 0,
         compat: Literal["paper"] | None = None,
         cache_dir: Path | None = None,
+        held_out: float = 0.0,
         anchor_error: Callable[[str], float] | None = None,
     ) -> None:
         if beta is not None and not 0 < beta <= HIGHEST_BETA:
@@ -128,6 +134,7 @@ class Evaluator:
         self.sampling = sampling
         self.seed = seed
         self.compat = compat
+        self.held_out = held_out
         self.anchor_error = anchor_error
         self._given_beta = 1.0 if compat else beta
         self._cache_dir = cache_dir
@@ -158,7 +165,7 @@ class Evaluator:
 
     def _measured(self) -> Sharpness:
         groups = [self.vidb.of(value) for value in self.vidb.values]
-        known = [anchor for group in groups if len(group) > 1 for anchor in _known(group)]
+        known = [anchor for group in groups if len(group) > 1 for anchor in self._known(group)]
         windows = [w for anchor in known for w in self._windows(anchor.text, anchor.value)]
         orders = self._rank(windows)
         truth = np.array([anchor.intensity for anchor in known])
@@ -222,6 +229,7 @@ class Evaluator:
         """All that a score follows from, beside text and value; ready for JSON."""
         ranker, vidb = self.ranker, self.vidb
         how = [self.k, self.m, self.sampling, self._given_beta, self.seed, self.compat]
+        how += [self.held_out]
         return [ranker.name, ranker.version, vidb.version, *how]
 
     def measure(self, text: str, values: Sequence[str]) -> dict[str, Score]:
@@ -236,6 +244,17 @@ class Evaluator:
             )
         )
         return [{value: next(scores) for value in values} for _ in texts]
+
+    def _known(self, anchors: Sequence[Anchor]) -> list[Anchor]:
+        """The anchors of a value nearest to -7.5, -2.5, 2.5 and 7.5: evenly along the scale.
+
+        Quantiles would not do: anchors crowd at the ends, where the clip hides a ranker's mistakes.
+        """
+        strange = [a for a in anchors if self.held_out and held_out(a.text, self.held_out)]
+        width = (HIGHEST - LOWEST) / KNOWN_PER_VALUE
+        middles = [LOWEST + (i + 0.5) * width for i in range(KNOWN_PER_VALUE)]
+        nearest = (min(strange or anchors, key=lambda a: abs(a.intensity - m)) for m in middles)
+        return list(dict.fromkeys(nearest))
 
     def _windows(self, text: str, value: str) -> list[Window]:
         return make_windows(
@@ -296,17 +315,6 @@ def _record(window: Window, order: "Order") -> dict[str, Any]:
         "place": window.place,
         "order": list(order),
     }
-
-
-def _known(anchors: Sequence[Anchor]) -> list[Anchor]:
-    """The anchors of a value nearest to -7.5, -2.5, 2.5 and 7.5: evenly along the scale.
-
-    Quantiles would not do: anchors crowd at the ends, where the clip hides a ranker's mistakes.
-    """
-    width = (HIGHEST - LOWEST) / KNOWN_PER_VALUE
-    middles = [LOWEST + (i + 0.5) * width for i in range(KNOWN_PER_VALUE)]
-    nearest = (min(anchors, key=lambda a: abs(a.intensity - middle)) for middle in middles)
-    return list(dict.fromkeys(nearest))
 
 
 def _seed(text: str, value: str) -> int:

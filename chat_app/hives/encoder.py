@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chat_app.hives.encoder_files import EncoderError, encoder_folder, folder_version, line
+from chat_app.hives.encoder_files import (
+    EncoderError,
+    encoder_folder,
+    folder_version,
+    kept_from,
+    line,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -34,10 +40,13 @@ class Encoder:
 
     name: what it was asked for by; version: 12 hex digits of a hash over its files (and its
     numbers' precision where that is not float32), so that cached embeddings never outlive what
-    made them; dim: length of its vectors; prompt: what is put before each text.
+    made them; dim: length of its vectors; prompt: what is put before each text; held_out: the
+    share of texts, by ``dataset.held_out``, that it was kept from in training, 0 if unknown.
     """
 
-    def __init__(self, model: "SentenceTransformer", name: str, version: str) -> None:
+    def __init__(
+        self, model: "SentenceTransformer", name: str, version: str, held_out: float = 0.0
+    ) -> None:
         dim = model.get_embedding_dimension()
         if dim is None:
             raise EncoderError(f"{name} does not say how long its embeddings are.")
@@ -45,6 +54,7 @@ class Encoder:
         # Fast tokenizers keep padding settings in shared state and fail when two threads meet.
         self._lock = threading.Lock()
         self.name, self.version, self.dim = name, version, dim
+        self.held_out = held_out
         self.prompt = text_prompt(model.prompts, model.default_prompt_name)
 
     @property
@@ -154,7 +164,7 @@ def load_encoder(
         model = model.to(dtype=dtype).eval()
     except Exception as error:  # whatever a damaged folder makes the libraries raise
         raise EncoderError(f"The encoder in {folder} cannot be loaded: {line(error)}") from error
-    return Encoder(model, source, _version(folder, dtype, cache_dir))
+    return Encoder(model, source, _version(folder, dtype, cache_dir), kept_from(folder))
 
 
 def _device(wanted: str) -> "torch.device":

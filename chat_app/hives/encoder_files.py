@@ -11,6 +11,7 @@ from chat_app.settings import data_path
 
 # Weights in other frameworks' formats, which a hub folder may carry beside the ones we read.
 _NOT_READ = ["*.onnx", "*.onnx_data", "openvino/*", "*.h5", "*.msgpack", "*.ot", "*.gguf"]
+NOTES = "training.json"  # what an encoder that was trained here was trained on
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
@@ -52,6 +53,15 @@ def folder_version(folder: Path, cache_dir: Path | None) -> str:
             digest.update(name.as_posix().encode() + b"\0")
             digest.update(bytes.fromhex(file_sha256(path, cache_dir)))
     return digest.hexdigest()
+
+
+def kept_from(folder: Path) -> float:
+    """The share of texts that the encoder was kept from in training, 0 where nobody says so."""
+    try:
+        notes = json.loads((folder / NOTES).read_text(encoding="utf-8"))
+        return float(notes["settings"]["held_out"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
 
 
 def _downloaded(source: str) -> Path | None:

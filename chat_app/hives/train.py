@@ -20,7 +20,7 @@ from transformers.utils import logging as transformers_logging
 from chat_app.hives.batches import Batch, Batches
 from chat_app.hives.dataset import LabelledText, fingerprint
 from chat_app.hives.encoder import text_prompt
-from chat_app.hives.encoder_files import EncoderError, encoder_folder, line
+from chat_app.hives.encoder_files import NOTES, EncoderError, encoder_folder, line
 from chat_app.hives.loop import Optimisation, TrainingError, optimise
 from chat_app.hives.losses import StageTwoLoss, hierarchical_contrastive
 from chat_app.hives.saving import checkpoint_file, read_checkpoint, save_whole, write_checkpoint
@@ -29,7 +29,6 @@ from chat_app.hives.scratch import small_bert
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
-NOTES = "training.json"
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,8 @@ class Settings:
 
     learning_rate: None takes 2e-3 for a base "scratch" and 2e-5 for any other; penalty: what is
     taken off the similarity of two texts of different direction (stage 1); mask: share of the
-    word pieces hidden in half of the texts, where the tokenizer can.
+    word pieces hidden in half of the texts, where the tokenizer can; held_out: the share of texts
+    that was kept from training (``dataset.held_out``), which is only written down here.
     """
 
     stage1_steps: int = 600
@@ -50,6 +50,7 @@ class Settings:
     temperature: float = 0.1
     penalty: float = 1.0
     mask: float = 0.0
+    held_out: float = 0.0
     seed: int = 0
     log_every: int = 25
     checkpoint_every: int = 100
