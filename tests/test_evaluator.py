@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from chat_app.evaluation.evaluator import EvaluationError, Evaluator
+from chat_app.evaluation.panels import Window
 from chat_app.evaluation.plackett_luce import paper_intensity
+from chat_app.hives.dataset import held_out
 from chat_app.vidb.loading import Anchor, Vidb
 from tests.rankings import LatentRanker, exact, plackett_luce, stubborn
 
@@ -57,6 +59,23 @@ def test_a_ranker_that_repeats_its_mistakes_gets_wider_errors(vidb):
     assert dispersion > 1.1
     assert 0.90 < (errors < 1.96 * stderr).mean() < 0.99
     assert (errors < 1.96 * stderr / dispersion).mean() < 0.93
+
+
+def test_what_a_ranker_was_made_of_does_not_measure_it(vidb):
+    """It knows its own texts by heart and misjudges every other: those it was kept from tell."""
+    truth = replies(np.random.default_rng(4).uniform(-9, 9, 600))
+
+    def by_heart(intensity: float, text: str, window: Window) -> float:
+        known = text not in truth and not held_out(text, 0.2)
+        return intensity if known else stubborn(6.0)(intensity, text, window)
+
+    covered = []
+    for share in (0.0, 0.2):
+        _, intensity, stderr = measured(vidb, truth, by_heart, held_out=share)
+        errors = np.abs(intensity - np.array(list(truth.values())))
+        covered.append((errors < 1.96 * stderr).mean())
+    assert covered[0] < 0.8
+    assert 0.85 < covered[1] < 0.99
 
 
 def test_means_over_replies_are_right_and_rise_with_the_truth(vidb):

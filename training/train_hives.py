@@ -1,9 +1,10 @@
-"""Train models/hives-mini: `python -m training.train_hives general|teacher|student`.
+"""Train models/hives-mini: `python -m training.train_hives general|teacher|student|bag`.
 
 Three steps. *general*: a small encoder from nothing learns to place ordinary English where a
 public sentence encoder places it. *teacher*: that public encoder is fine-tuned on the labelled
 texts. *student*: the small encoder learns the labels and what the teacher makes of every text.
-Nothing of the public encoder's weights is in the result; training/README.md has the commands.
+None of the public encoder's weights are in the result; training/README.md has the commands.
+*bag* is a rival: the same labels without a network.
 
 A fixed fifth of VIDB's texts (``hives.dataset.held_out``) is left out of all three, to measure
 on: `valueflow hives evaluate models/hives-mini`.
@@ -25,7 +26,7 @@ from chat_app.hives.dataset import held_out
 from chat_app.hives.encoder_files import NOTES
 from chat_app.hives.loop import Optimisation, optimise
 from chat_app.hives.saving import folder_bytes, save_whole
-from chat_app.hives.scratch import train_tokenizer, untrained_encoder
+from chat_app.hives.scratch import train_tokenizer, untrained_bag, untrained_encoder
 from chat_app.hives.train import hide_pieces
 from chat_app.vidb.loading import load_vidb
 from training.hives_objective import (
@@ -128,6 +129,21 @@ def _student(arguments: argparse.Namespace) -> None:
     _train(model, [head, *guesses], loss_of, arguments)
 
 
+def _bag(arguments: argparse.Namespace) -> None:
+    """The same labels on a bag of word pieces: what the network's layers are worth."""
+    tokenizer = train_tokenizer([e.text for e in _pool(arguments.seed)], PIECES)
+    model = untrained_bag(tokenizer, dim=WIDTH, seed=arguments.seed)
+    head = Intensities(WIDTH)
+    drawn = _draws(arguments)
+
+    def loss_of(step: int) -> dict[str, Tensor]:
+        examples = next(drawn)
+        z = embed(model, model.preprocess([e.text for e in examples]))
+        return _labelled(z, examples, head)
+
+    _train(model, [head], loss_of, arguments)
+
+
 def _pool(seed: int) -> list[Example]:
     """One draw of the labelled texts, without the fifth of VIDB that is measured on."""
     known = [a for a in load_vidb().anchors if not held_out(a.text, HELD_OUT)]
@@ -200,16 +216,24 @@ def _train(
     save_whole(model, arguments.out, {NOTES: json.dumps({"settings": {"held_out": HELD_OUT}})})
 
 
-_STEPS = {"general": _general, "teacher": _teacher, "student": _student}
+_STEPS = {"general": _general, "teacher": _teacher, "student": _student, "bag": _bag}
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     steps = parser.add_subparsers(dest="step", required=True)
-    needs = {"general": ("public", "texts"), "teacher": ("public",)}
-    needs["student"] = ("general", "teacher", "public", "texts")
-    defaults = {"general": (2000, 256, 1.5e-3), "teacher": (900, 128, 2e-4)}
-    defaults["student"] = (4000, 256, 1e-3)
+    needs: dict[str, tuple[str, ...]] = {
+        "general": ("public", "texts"),
+        "teacher": ("public",),
+        "student": ("general", "teacher", "public", "texts"),
+        "bag": (),
+    }
+    defaults = {
+        "general": (2000, 256, 1.5e-3),
+        "teacher": (1400, 128, 2e-4),
+        "student": (5000, 256, 1e-3),
+        "bag": (1500, 256, 1e-2),
+    }
     for name, (count, batch, rate) in defaults.items():
         step = steps.add_parser(name)
         for needed in needs[name]:

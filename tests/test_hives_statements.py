@@ -1,0 +1,57 @@
+"""The statements that the built-in encoder is trained on, and the frames around acts and names."""
+
+import random
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_app.values.taxonomy import STEERED
+from chat_app.vidb.loading import load_vidb
+from training.hives_pool import pool
+from training.hives_statements import APPROVE, CARE, MILD, MIND, REJECT, framed, named, statements
+from training.hives_texts import Composer, read_corpus
+
+ROWS = read_corpus("statements.jsonl")
+
+
+def test_every_statement_has_a_value_a_level_and_words():
+    assert {row["value"] for row in ROWS} == set(STEERED)
+    assert {row["level"] for row in ROWS} == {-2, -1, 0, 1, 2}
+    assert {row["kind"] for row in ROWS} == {"act", "name", "text"}
+    assert all(row["text"] == row["text"].strip() != "" for row in ROWS)
+    assert min(Counter(row["value"] for row in ROWS).values()) >= 500
+    assert max(Counter((row["value"], row["text"].lower()) for row in ROWS).values()) == 1
+
+
+def test_no_text_of_vidb_is_among_them():
+    anchors = {" ".join(text.lower().split()) for text in load_vidb().texts}
+    assert not anchors & {" ".join(row["text"].lower().split()) for row in ROWS}
+
+
+@given(st.integers(0, 2**32), st.sampled_from([9.3, 5.6, -5.5, -9.1]))
+def test_a_frame_says_for_or_against_what_stands_in_it(seed, intensity):
+    for turned, approve, reject in ((framed, APPROVE, REJECT), (named, CARE, MIND)):
+        text, said = turned("fly kites", intensity, random.Random(seed))
+        frame = text.replace("fly kites", "{act}").replace("Fly kites", "{act}").rstrip(".")
+        frames = {f for f in (*approve, *reject) if f.rstrip(".").lower() == frame.lower()}
+        assert abs(said) in (abs(intensity), abs(intensity) / 2)
+        if frames & set(reject):
+            assert said * intensity < 0
+        elif frames:
+            assert said * intensity > 0
+        assert (abs(said) < abs(intensity)) == bool(frames & MILD)
+
+
+def test_every_name_is_shown_alone():
+    texts = Counter(example.text.lower().rstrip(".") for example in statements(random.Random(3)))
+    names = {row["text"].lower() for row in ROWS if row["kind"] == "name"}
+    assert names <= set(texts)
+
+
+def test_one_draw_holds_every_statement_and_both_signs_of_every_value():
+    drawn = pool(Composer(random.Random(2)), load_vidb().anchors[:40])
+    texts = {example.text for example in drawn}
+    assert {row["text"] for row in ROWS if row["kind"] == "text"} <= texts
+    signs = {(v, t > 0) for example in drawn for v, t in example.targets.items() if t}
+    assert signs == {(value, sign) for value in STEERED for sign in (True, False)}
