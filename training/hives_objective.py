@@ -38,6 +38,23 @@ class Intensities(nn.Module):
         return squared.sum(dim=1).mean()
 
 
+def told_intensities(
+    z: NDArray[np.float32], examples: Sequence[Example], ridge: float = 10.0
+) -> NDArray[np.float32]:
+    """The intensities / 10 that a teacher's vectors z [n, d] tell, float32 [n, 32].
+
+    For each value a weighted ridge regression on the first texts of z, which are ``examples``.
+    """
+    targets, weights = (array.astype(np.float64) for array in targets_of(examples))
+    stretched = np.column_stack([STRETCH * z, np.ones(len(z))]).astype(np.float64)
+    known, told = stretched[: len(examples)], np.zeros((len(z), len(VALUES)))
+    for column in range(len(VALUES)):
+        weighted = known * weights[:, column, None]
+        normal = weighted.T @ known + ridge * np.eye(known.shape[1])
+        told[:, column] = stretched @ np.linalg.solve(normal, weighted.T @ targets[:, column])
+    return told.astype(np.float32)
+
+
 def hierarchy_loss(z: Tensor, examples: Sequence[Example], penalty: float = 1.0) -> Tensor:
     """Stage 1 (``hives.losses``) over the texts that speak of one value alone."""
     rows = [i for i, example in enumerate(examples) if len(example.targets) == 1]

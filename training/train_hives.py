@@ -36,6 +36,7 @@ from training.hives_objective import (
     hierarchy_loss,
     imitation_loss,
     like_lengths,
+    told_intensities,
 )
 from training.hives_pool import pool
 from training.hives_texts import Composer, Example
@@ -44,7 +45,8 @@ log = logging.getLogger("train_hives")
 
 WIDTH, LAYERS, PIECES = 256, 3, 16_000
 # Weights of the losses.
-INTENSITY, HIERARCHY = 10.0, 0.3
+INTENSITY, HIERARCHY, TOLD = 10.0, 0.3, 10.0
+OWN = 0.3  # of the student's labels: it has the teacher's word for all texts besides
 IMITATED, IMITATION = ("teacher", "public"), (4.0, 1.0)
 _HELP = {
     "public": "the folder of a public sentence encoder",
@@ -105,7 +107,6 @@ def _student(arguments: argparse.Namespace) -> None:
     model = SentenceTransformer(str(arguments.general), device="cpu")
     teacher = SentenceTransformer(str(arguments.teacher), device="cpu")
     examples = [e for draw in range(arguments.draws) for e in _pool(arguments.seed + draw)]
-    # What nobody labelled has no targets of its own: the teacher alone speaks on it.
     texts = [e.text for e in examples] + _lines(arguments.texts)
     log.info("%d texts, %d of them labelled", len(texts), len(examples))
     # The teacher knows the values; the public encoder still knows the rest of the language, which
@@ -113,6 +114,7 @@ def _student(arguments: argparse.Namespace) -> None:
     public = SentenceTransformer(str(arguments.public), device="cpu")
     goals = [torch.from_numpy(embeddings(model, texts)) for model in (teacher, public)]
     guesses = [nn.Linear(WIDTH, goal.shape[1]) for goal in goals]
+    told = torch.from_numpy(told_intensities(goals[0].float().numpy(), examples))
     head = Intensities(WIDTH)
     batches = _endless(texts, arguments)
 
@@ -121,6 +123,8 @@ def _student(arguments: argparse.Namespace) -> None:
         z = _read(model, [texts[i] for i in rows])
         known = [i for i, row in enumerate(rows) if row < len(examples)]
         losses = _labelled(z[known], [examples[rows[i]] for i in known], head)
+        losses["intensity"] = OWN * losses["intensity"]
+        losses["told"] = TOLD * ((head(z) - told[rows]) ** 2).sum(dim=1).mean()
         for name, weight, guess, goal in zip(IMITATED, IMITATION, guesses, goals, strict=True):
             imitated = nn.functional.normalize(guess(z), dim=-1)
             losses[name] = weight * imitation_loss(imitated, goal[rows].float())
