@@ -7,7 +7,7 @@ from training.hives_statements import OTHERS, statements
 from training.hives_texts import KINDS, VALUES, Composer, Example
 
 # Composed replies by kind, a draw: of one level, between two levels, of several values, neutral.
-OF_LEVEL, BETWEEN, MIXED, NEUTRAL = 2000, 600, 1600, 600
+OF_LEVEL, BETWEEN, MIXED, NEUTRAL = 8000, 1500, 5000, 2000
 PARTS = 0.5  # share of the parts that a draw shows by themselves
 
 

@@ -8,13 +8,16 @@ import hashlib
 import json
 import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from chat_app.hives.labels import direction, label_path, path_table
 from chat_app.values.phrases import PHRASES
+from chat_app.vidb.loading import Anchor
+from training.hives_intensity import LabelledBatch
 from training.topics import compose_topic
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -24,7 +27,7 @@ KINDS = ("stance", "reason", "action")
 LEVEL_INTENSITY = {2: 9.3, 1: 5.6, 0: 0.0, -1: -5.5, -2: -9.1}
 # A composed reply speaks of the values that it was composed for: its zeros for the others weigh
 # this much.
-OTHER_WEIGHT = 0.02
+OTHER_WEIGHT = 0.1
 NEUTRAL_WEIGHT = 0.2
 
 
@@ -122,3 +125,55 @@ def targets_of(examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
             targets[row, column] = intensity / 10
             weights[row, column] = 1.0
     return targets, weights
+
+
+class Batches:
+    """Endless batches: every value supported and opposed, neutral texts, blends.
+
+    Blends (neighbouring levels, two values) have no single path, so they carry only
+    intensities. Neutral texts share a path of their own: one cannot tell which value a text is
+    neutral about.
+    """
+
+    def __init__(
+        self,
+        composer: Composer,
+        seed: Iterable[Anchor],
+        *,
+        per_class: int = 2,
+        seed_share: float = 0.35,
+    ) -> None:
+        self.composer, self.rng = composer, composer.rng
+        self.per_class, self.seed_share = per_class, seed_share
+        self.seed: dict[tuple[str, int], list[Example]] = defaultdict(list)
+        for a in seed:
+            self.seed[a.value, direction(a.intensity)].append(
+                Example(a.text, {a.value: a.intensity})
+            )
+        paths = [label_path(value) for value in VALUES] + [("neutral",)]
+        self.paths = path_table(paths)
+
+    def _draw(self, value: str, sign: int) -> Example:
+        if self.rng.random() < self.seed_share:
+            return self.rng.choice(self.seed[value, sign])
+        if sign == 0:
+            return self.composer.neutral()
+        return self.composer.of_level(value, sign * self.rng.choice((1, 2)))
+
+    def __next__(self) -> LabelledBatch:
+        examples, labels = [], []
+        for index, value in enumerate(VALUES):
+            for sign in (1, -1):
+                for _ in range(self.per_class):
+                    examples.append(self._draw(value, sign))
+                    labels.append([*self.paths[index], sign])
+            if self.rng.random() < 0.75:
+                examples.append(self._draw(value, 0))
+                labels.append([*self.paths[-1], 0])
+        examples += [self.composer.mixture() for _ in range(28)]
+        examples += [self.composer.between(self.rng.choice(VALUES)) for _ in range(12)]
+        targets, weights = targets_of(examples)
+        return LabelledBatch([e.text for e in examples], np.array(labels), targets, weights)
+
+    def __iter__(self) -> "Batches":
+        return self

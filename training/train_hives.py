@@ -1,13 +1,14 @@
-"""Train models/hives-mini: `python -m training.train_hives general|teacher|student|bag`.
+"""Train models/hives-general: `python -m training.train_hives general|teacher|student|finish|bag`.
 
-Three steps. *general*: a small encoder from nothing learns to place ordinary English where a
+Four steps. *general*: a small encoder from nothing learns to place ordinary English where a
 public sentence encoder places it. *teacher*: that public encoder is fine-tuned on the labelled
 texts. *student*: the small encoder learns the labels and what the teacher makes of every text.
+*finish*: the labels alone, so that the built-in model's sentences are read as they are meant.
 None of the public encoder's weights are in the result; training/README.md has the commands.
 *bag* is a rival: the same labels without a network.
 
 A fixed fifth of VIDB's texts (``hives.dataset.held_out``) is left out of all three, to measure
-on: `valueflow hives evaluate models/hives-mini`.
+on: `valueflow hives evaluate general`.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from chat_app.hives.dataset import held_out
 from chat_app.hives.encoder_files import NOTES
 from chat_app.hives.loop import Optimisation, optimise
 from chat_app.hives.saving import folder_bytes, save_whole
-from chat_app.hives.scratch import train_tokenizer, untrained_bag, untrained_encoder
+from chat_app.hives.scratch import MAX_PIECES, train_tokenizer, untrained_bag, untrained_encoder
 from chat_app.hives.train import hide_pieces
 from chat_app.vidb.loading import load_vidb
 from training.hives_objective import (
@@ -46,10 +47,10 @@ log = logging.getLogger("train_hives")
 WIDTH, LAYERS, PIECES = 256, 3, 16_000
 # Weights of the losses.
 INTENSITY, HIERARCHY, TOLD = 10.0, 0.3, 10.0
-OWN = 0.3  # of the student's labels: it has the teacher's word for all texts besides
+OWN = 0.5  # of the label losses of the student, which has the teacher's word besides
 IMITATED, IMITATION = ("teacher", "public"), (4.0, 1.0)
 _HELP = {
-    "public": "the folder of a public sentence encoder",
+    "public": "the folder of a public sentence encoder (finish: of what the step student made)",
     "general": "what the step general made",
     "teacher": "what the step teacher made",
     "texts": "ordinary English, a sentence a line",
@@ -90,9 +91,10 @@ def _general(arguments: argparse.Namespace) -> None:
     _train(model, [guess], loss_of, arguments)
 
 
-def _teacher(arguments: argparse.Namespace) -> None:
-    model = SentenceTransformer(str(arguments.public), device="cpu")
-    model.max_seq_length = 96
+def _labels(arguments: argparse.Namespace) -> None:
+    """The labelled texts alone: of the public encoder makes the teacher, and ends the student."""
+    model = SentenceTransformer(str(arguments.public), device="cpu").float()
+    model.max_seq_length = MAX_PIECES
     head = Intensities(model.get_embedding_dimension() or 0)
     drawn = _draws(arguments)
 
@@ -121,9 +123,10 @@ def _student(arguments: argparse.Namespace) -> None:
     def loss_of(step: int) -> dict[str, Tensor]:
         rows = next(batches)
         z = _read(model, [texts[i] for i in rows])
-        known = [i for i, row in enumerate(rows) if row < len(examples)]
-        losses = _labelled(z[known], [examples[rows[i]] for i in known], head)
-        losses["intensity"] = OWN * losses["intensity"]
+        losses = {}
+        if known := [i for i, row in enumerate(rows) if row < len(examples)]:
+            losses = _labelled(z[known], [examples[rows[i]] for i in known], head)
+            losses["intensity"] = OWN * losses["intensity"]
         losses["told"] = TOLD * ((head(z) - told[rows]) ** 2).sum(dim=1).mean()
         for name, weight, guess, goal in zip(IMITATED, IMITATION, guesses, goals, strict=True):
             imitated = nn.functional.normalize(guess(z), dim=-1)
@@ -208,19 +211,21 @@ def _train(
 ) -> None:
     how = Optimisation(
         arguments.steps, arguments.learning_rate, warmup=100, weight_decay=0.02,
-        seed=arguments.seed, log_every=100, checkpoint_every=1000, half=True,
+        seed=arguments.seed, log_every=100, checkpoint_every=300, half=True,
     )  # fmt: skip
     beside = arguments.out.with_name(f"{arguments.out.name}-checkpoint")
     optimise(
         nn.ModuleList([model, *heads]), loss_of, how,
         checkpoint=lambda state: save_whole(model, beside),
     )  # fmt: skip
-    if arguments.step == "student":
+    if arguments.step in ("student", "finish"):
         model.half()  # half the size; it is read back as float32
     save_whole(model, arguments.out, {NOTES: json.dumps({"settings": {"held_out": HELD_OUT}})})
 
 
-_STEPS = {"general": _general, "teacher": _teacher, "student": _student, "bag": _bag}
+_STEPS = {
+    "general": _general, "teacher": _labels, "student": _student, "finish": _labels, "bag": _bag,
+}  # fmt: skip
 
 
 def _arguments() -> argparse.Namespace:
@@ -230,12 +235,14 @@ def _arguments() -> argparse.Namespace:
         "general": ("public", "texts"),
         "teacher": ("public",),
         "student": ("general", "teacher", "public", "texts"),
+        "finish": ("public",),
         "bag": (),
     }
     defaults = {
         "general": (2000, 256, 1.5e-3),
         "teacher": (1400, 128, 2e-4),
         "student": (5000, 256, 1e-3),
+        "finish": (300, 256, 5e-4),
         "bag": (1500, 256, 1e-2),
     }
     for name, (count, batch, rate) in defaults.items():

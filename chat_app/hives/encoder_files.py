@@ -11,6 +11,9 @@ from chat_app.settings import data_path
 
 # Weights in other frameworks' formats, which a hub folder may carry beside the ones we read.
 _NOT_READ = ["*.onnx", "*.onnx_data", "openvino/*", "*.h5", "*.msgpack", "*.ot", "*.gguf"]
+# Two come with the program: one that reads the built-in chat model's replies and little else, and
+# one that was taught more of the language, for any other text.
+BUILT_IN = {"builtin": "hives-mini", "general": "hives-general"}
 NOTES = "training.json"  # what an encoder that was trained here was trained on
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
@@ -20,14 +23,15 @@ class EncoderError(ValueflowError):
 
 
 def encoder_folder(source: str) -> Path:
-    """The folder of "builtin", of a path, or of a Hugging Face id ("org/name").
+    """The folder of "builtin" or "general", of a path, or of a Hugging Face id ("org/name").
 
     A folder is taken as it is, and an id that was downloaded before too, both without touching
     the network; else the id is fetched. Raises EncoderError.
     """
-    folder = data_path("models", "hives-mini") if source == "builtin" else Path(source).expanduser()
+    ours = BUILT_IN.get(source)
+    folder = data_path("models", ours) if ours else Path(source).expanduser()
     if not folder.is_dir():
-        if source == "builtin" or not _HUB_ID.fullmatch(source):
+        if ours or not _HUB_ID.fullmatch(source):
             raise EncoderError(
                 f"No encoder at {folder}: give the folder of a sentence-transformers model, or "
                 "its id on Hugging Face, such as snu-aidas/HiVES-2."
