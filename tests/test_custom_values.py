@@ -171,7 +171,7 @@ def evaluator(space: Space, yardstick: Yardstick) -> Evaluator:
         space.vidb.name, space.vidb.anchors, lambda value: custom_anchors(space, find(value))
     )
     known = make_ranker("hives", settings=settings(), space=lambda: space, judge=pytest.fail)
-    ranker = WiderHivesRanker(known, space.encoder, find)
+    ranker = WiderHivesRanker(known, lambda: space.encoder, find)
     return Evaluator(
         vidb,
         ranker,

@@ -1,11 +1,9 @@
-"""Train models/hives-general: `python -m training.train_hives general|teacher|student|finish|bag`.
+"""Train models/hives-general: `python -m training.train_hives general|teacher|student`.
 
-Four steps. *general*: a small encoder from nothing learns to place ordinary English where a
+Three steps. *general*: a small encoder from nothing learns to place ordinary English where a
 public sentence encoder places it. *teacher*: that public encoder is fine-tuned on the labelled
 texts. *student*: the small encoder learns the labels and what the teacher makes of every text.
-*finish*: the labels alone, so that the built-in model's sentences are read as they are meant.
 None of the public encoder's weights are in the result; training/README.md has the commands.
-*bag* is a rival: the same labels without a network.
 
 A fixed fifth of VIDB's texts (``hives.dataset.held_out``) is left out of all three, to measure
 on: `valueflow hives evaluate general`.
@@ -27,7 +25,7 @@ from chat_app.hives.dataset import held_out
 from chat_app.hives.encoder_files import NOTES
 from chat_app.hives.loop import Optimisation, optimise
 from chat_app.hives.saving import folder_bytes, save_whole
-from chat_app.hives.scratch import MAX_PIECES, train_tokenizer, untrained_bag, untrained_encoder
+from chat_app.hives.scratch import MAX_PIECES, train_tokenizer, untrained_encoder
 from chat_app.hives.train import hide_pieces
 from chat_app.vidb.loading import load_vidb
 from training.hives_objective import (
@@ -50,7 +48,7 @@ INTENSITY, HIERARCHY, TOLD = 10.0, 0.3, 10.0
 OWN = 0.5  # of the label losses of the student, which has the teacher's word besides
 IMITATED, IMITATION = ("teacher", "public"), (4.0, 1.0)
 _HELP = {
-    "public": "the folder of a public sentence encoder (finish: of what the step student made)",
+    "public": "the folder of a public sentence encoder",
     "general": "what the step general made",
     "teacher": "what the step teacher made",
     "texts": "ordinary English, a sentence a line",
@@ -91,8 +89,7 @@ def _general(arguments: argparse.Namespace) -> None:
     _train(model, [guess], loss_of, arguments)
 
 
-def _labels(arguments: argparse.Namespace) -> None:
-    """The labelled texts alone: of the public encoder makes the teacher, and ends the student."""
+def _teacher(arguments: argparse.Namespace) -> None:
     model = SentenceTransformer(str(arguments.public), device="cpu").float()
     model.max_seq_length = MAX_PIECES
     head = Intensities(model.get_embedding_dimension() or 0)
@@ -134,21 +131,6 @@ def _student(arguments: argparse.Namespace) -> None:
         return losses
 
     _train(model, [head, *guesses], loss_of, arguments)
-
-
-def _bag(arguments: argparse.Namespace) -> None:
-    """The same labels on a bag of word pieces: what the network's layers are worth."""
-    tokenizer = train_tokenizer([e.text for e in _pool(arguments.seed)], PIECES)
-    model = untrained_bag(tokenizer, dim=WIDTH, seed=arguments.seed)
-    head = Intensities(WIDTH)
-    drawn = _draws(arguments)
-
-    def loss_of(step: int) -> dict[str, Tensor]:
-        examples = next(drawn)
-        z = embed(model, model.preprocess([e.text for e in examples]))
-        return _labelled(z, examples, head)
-
-    _train(model, [head], loss_of, arguments)
 
 
 def _pool(seed: int) -> list[Example]:
@@ -218,14 +200,12 @@ def _train(
         nn.ModuleList([model, *heads]), loss_of, how,
         checkpoint=lambda state: save_whole(model, beside),
     )  # fmt: skip
-    if arguments.step in ("student", "finish"):
+    if arguments.step == "student":
         model.half()  # half the size; it is read back as float32
     save_whole(model, arguments.out, {NOTES: json.dumps({"settings": {"held_out": HELD_OUT}})})
 
 
-_STEPS = {
-    "general": _general, "teacher": _labels, "student": _student, "finish": _labels, "bag": _bag,
-}  # fmt: skip
+_STEPS = {"general": _general, "teacher": _teacher, "student": _student}
 
 
 def _arguments() -> argparse.Namespace:
@@ -235,15 +215,11 @@ def _arguments() -> argparse.Namespace:
         "general": ("public", "texts"),
         "teacher": ("public",),
         "student": ("general", "teacher", "public", "texts"),
-        "finish": ("public",),
-        "bag": (),
     }
     defaults = {
         "general": (2000, 256, 1.5e-3),
         "teacher": (1400, 128, 2e-4),
         "student": (5000, 256, 1e-3),
-        "finish": (300, 256, 5e-4),
-        "bag": (1500, 256, 1e-2),
     }
     for name, (count, batch, rate) in defaults.items():
         step = steps.add_parser(name)

@@ -110,7 +110,7 @@ class Studio:
         with self._locks.setdefault(key, threading.Lock()):
             if key not in self._parts:
                 layers = next(iter(self.directions.values())).layers
-                wider = with_custom(self.space, custom)
+                wider = with_custom(self.word_space, custom)
                 self._parts[key] = directions(self.bank, wider, [custom.id], layers=layers)
         found: dict[str, ControlVector] = self._parts[key]
         return found[custom.id]
@@ -158,7 +158,7 @@ class Studio:
         return WiderVidb(
             self.vidb.name,
             self.vidb.anchors,
-            lambda value: custom_anchors(self.space, self.custom(value)),
+            lambda value: custom_anchors(self.word_space, self.custom(value)),
         )
 
     def anchor_error(self, value: str) -> float:
@@ -179,7 +179,7 @@ class Studio:
         key = f"custom {id}"
         with self._locks.setdefault(key, threading.Lock()):
             if key not in self._parts:
-                self._parts[key] = custom_value(self.space, id, self.yardstick)
+                self._parts[key] = custom_value(self.word_space, id, self.yardstick)
         found: CustomValue = self._parts[key]
         return found
 
@@ -188,7 +188,20 @@ class Studio:
         """What the space makes of phrases whose meaning is known."""
         from chat_app.hives.yardstick import measure
 
-        return measure(self.space, self.settings.cache_dir)
+        return measure(self.word_space, self.settings.cache_dir)
+
+    @_Part
+    def word_space(self) -> "Space":
+        """The space in which a person's own words are looked for: that of the chosen encoder, or
+        of "general" in the place of the built-in one, which knows few words but the replies'."""
+        from chat_app.hives.encoder import load_encoder
+        from chat_app.hives.space import build_space
+
+        if self.settings.hives != "builtin":
+            return self.space
+        cache = self.settings.cache_dir
+        encoder = load_encoder("general", device=self.settings.hives_device, cache_dir=cache)
+        return build_space(encoder, self.vidb, cache, self._embedding)
 
     def ranker(self, name: str) -> "Ranker":
         """The ranker of that name, "hives", "llm" or "remote", made once.
@@ -208,7 +221,7 @@ class Studio:
                     judge=lambda: self.judge,
                 )
                 if name == "hives":
-                    made = WiderHivesRanker(made, self.encoder, self.custom)
+                    made = WiderHivesRanker(made, lambda: self.word_space.encoder, self.custom)
                 self._parts[key] = made
         kept: Ranker = self._parts[key]
         return kept

@@ -27,8 +27,8 @@ HivesOption = Annotated[
     typer.Option(
         "--hives",
         metavar="FOLDER|ID",
-        help='The value encoder: "builtin", a sentence-transformers folder, or a Hugging Face id '
-        "such as snu-aidas/HiVES-2.",
+        help='The value encoder: "builtin", "general", a sentence-transformers folder, or a '
+        "Hugging Face id such as snu-aidas/HiVES-2.",
     ),
 ]
 VidbOption = Annotated[

@@ -42,9 +42,12 @@ class WiderVidb(Vidb):
 
 
 class WiderHivesRanker:
-    """The HIVES ranker ``known``, and for custom values the order along their axes."""
+    """The HIVES ranker ``known``, and for custom values the order along their axes.
 
-    def __init__(self, known: "Ranker", encoder: "Encoder", find: Find) -> None:
+    ``encoder`` gives the encoder of these axes, which is loaded when they are first asked for.
+    """
+
+    def __init__(self, known: "Ranker", encoder: "Callable[[], Encoder]", find: Find) -> None:
         self._known, self._encoder, self._find = known, encoder, find
         self.name, self.version = known.name, known.version
 
@@ -59,7 +62,7 @@ class WiderHivesRanker:
             ):
                 orders[i] = order
         texts = sorted({text for i in own for text in windows[i].texts})
-        z = dict(zip(texts, self._encoder.encode(texts), strict=True))
+        z = dict(zip(texts, self._encoder().encode(texts), strict=True)) if own else {}
         for i in own:
             axis = self._find(windows[i].value).axis
             along = [float(z[text] @ axis) for text in windows[i].texts]
