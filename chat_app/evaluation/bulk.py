@@ -87,18 +87,18 @@ def score_table(
             )
     jobs = plan(table, source, values, evaluator.vidb, column=column, skip_bad=skip_bad)
     encoded(table, out)  # whether OUT can take the columns is known before the work, not after it
-    todo = [job for job in jobs if not job.error]
+    waiting = [job for job in jobs if not job.error]
     made: list[Row] = []
     resumed = 0
-    if todo:
+    if waiting:
         part = out.with_name(out.name + ".part.jsonl")
         run = fingerprint(source, evaluator, [list(values), column])
-        made, resumed = _scores(todo, evaluator, part, run, skip_bad, progress)
+        made, resumed = _scores(waiting, evaluator, part, run, skip_bad, progress)
     scored = iter(made)
     found = [(job, {"error": job.error} if job.error else next(scored)) for job in jobs]
     rows = [_row(table.rows[job.row], job, line, prefix, skip_bad) for job, line in found]
     write_table(with_columns(table, ["value", *added], rows), out)
-    if todo:
+    if waiting:
         part.unlink()
     bad = {job.row for job, line in found if "error" in line}
     scores = sum("error" not in line for _, line in found)
@@ -171,7 +171,7 @@ def fingerprint(source: Path, evaluator: Evaluator, options: Sequence[Any]) -> s
 
 
 def _scores(
-    todo: Sequence[Job],
+    waiting: Sequence[Job],
     evaluator: Evaluator,
     path: Path,
     fingerprint: str,
@@ -180,11 +180,11 @@ def _scores(
 ) -> tuple[list[Row], int]:
     """The numbers of every job, and how many of them an earlier run had made."""
     chunk = _CHUNK if evaluator.ranker.name == "hives" else _SLOW_CHUNK
-    head, kept, size = read_part(path, fingerprint, len(todo), chunk)
+    head, kept, size = read_part(path, fingerprint, len(waiting), chunk)
     if head is not None:
         # A judge need not answer twice alike: what it was measured at holds for the whole run.
         evaluator.sharpness = Sharpness(**head["sharpness"])
-    for job, line in zip(todo, kept, strict=False):
+    for job, line in zip(waiting, kept, strict=False):
         if "error" in line and not skip_bad:
             raise _refused(job, line["error"])
     resumed = len(kept)
@@ -195,10 +195,10 @@ def _scores(
             append([part_head(fingerprint, asdict(evaluator.sharpness))])
             if progress:
                 progress("Measuring the ranker", 1, 1)
-        for start in range(resumed, len(todo), chunk):
+        for start in range(resumed, len(waiting), chunk):
             if progress:
-                progress("Scoring", start, len(todo))
-            some = todo[start : start + chunk]
+                progress("Scoring", start, len(waiting))
+            some = waiting[start : start + chunk]
             made = _chunk(some, evaluator, skip_bad)
             append(made)
             kept += made
