@@ -209,6 +209,7 @@ def test_a_model_that_takes_no_temperature_gets_none(judge: Judge) -> None:
 
 def test_the_key_is_in_no_log_and_no_repr(judge: Judge, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="httpx")  # other code may have silenced it
     ranker = ranker_at(judge, key=KEY)
     judge.script = [BUSY]
     ranker.rank([WINDOW])
