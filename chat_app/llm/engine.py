@@ -7,7 +7,7 @@ nothing of values or profiles: a vector is a buffer with a hash.
 
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -52,6 +52,15 @@ class Reply:
         """Reply tokens per second after the first."""
         writing = self.seconds - self.ttft_s
         return (self.reply_tokens - 1) / writing if self.reply_tokens > 1 and writing > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """A reply that is wanted: the ``turns`` before it, how it is drawn, the vector it is under."""
+
+    turns: Sequence[Turn]
+    sampling: Sampling
+    vector: VectorBuffer | None = None
 
 
 class Engine:
@@ -104,6 +113,50 @@ class Engine:
     ) -> Reply:
         """The whole reply at once; as :meth:`stream`."""
         return rest(self.stream(turns, sampling, vector=vector, cancel=cancel))
+
+    def replies(
+        self,
+        requests: Sequence[Request],
+        *,
+        cancel: threading.Event | None = None,
+        done: Callable[[int, Reply], None] | None = None,
+    ) -> list[Reply]:
+        """The replies to all of ``requests``, in their order.
+
+        What their prompts have in common is read once, and replies under one vector are decoded
+        as a batch. ``done(i, reply)`` is told of each as it ends. Cancelled ones are what they
+        were by then.
+        """
+        found = []
+        for i, request in enumerate(requests):
+            reply = self.reply(
+                request.turns, request.sampling, vector=request.vector, cancel=cancel
+            )
+            found.append(reply)
+            if done:
+                done(i, reply)
+        return found
+
+    def log_probs(
+        self, turns: Sequence[Turn], tokens: Sequence[int], *, vector: VectorBuffer | None = None
+    ) -> np.ndarray:
+        """float32 [n_tokens]: log p of each of ``tokens`` as the reply to ``turns``.
+
+        Natural logarithms, of the model's own distribution (temperature 1, no truncation).
+        Raises :class:`EngineError` where they do not fit the context.
+        """
+        found = np.zeros(len(tokens), dtype=np.float32)
+        with self._lock:
+            prompt = fit(self.model, turns, vector, n_ctx=self.n_ctx, reserve=len(tokens))
+            vectors = _vectors(prompt.turns, vector)
+            cells = [*prompt.cells]
+            for i, token in enumerate(tokens):
+                self._read(cells, vectors, threading.Event())
+                logits = self._context.logits().astype(np.float64)
+                top = logits.max()
+                found[i] = logits[token] - top - np.log(np.exp(logits - top).sum())
+                cells.append(Cell(token, vector.hash if vector else None))
+        return found
 
     def next_logits(
         self, turns: Sequence[Turn], *, vector: VectorBuffer | None = None
