@@ -1,5 +1,6 @@
 """Tokens into text that may be shown, and the settings of the samplers."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat_app.chat.sampling import restored_sampling, stored_sampling
 from chat_app.errors import ValueflowError
 from chat_app.llm.model import ChatModel
 from chat_app.llm.sampling import ReplyText, Sampling
@@ -85,8 +87,78 @@ def test_what_looked_like_a_stop_is_shown_after_all(chat_model: ChatModel) -> No
         ("min_p", -1),
         ("max_tokens", 0),
         ("temperature", math.nan),
+        ("top_k", -1),
+        ("top_k", 2**31),
+        ("logprobs", -1),
+        ("logprobs", 101),
     ],
 )
 def test_wrong_settings_are_named(name: str, number: float) -> None:
     with pytest.raises(ValueflowError, match=f"{name} is {number}"):
         replace(Sampling(), **{name: number})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("bias", "wrong"),
+    [
+        (((3, math.nan),), "logit_bias of token 3 is nan"),
+        (((3, math.inf),), "logit_bias of token 3 is inf"),
+        (((3, 1.0), (3, 2.0)), "names a token twice"),
+    ],
+)
+def test_a_wrong_bias_is_named(bias: tuple[tuple[int, float], ...], wrong: str) -> None:
+    with pytest.raises(ValueflowError, match=wrong):
+        Sampling(logit_bias=bias)
+
+
+@given(
+    number=st.sampled_from(["temperature", "top_p", "min_p", "repeat_penalty"]),
+    value=st.floats(),
+)
+def test_a_number_is_taken_or_named(number: str, value: float) -> None:
+    low, high = {"temperature": (0, 100), "repeat_penalty": (0.01, 100)}.get(number, (0, 1))
+    if low <= value <= high:
+        assert getattr(Sampling(**{number: value}), number) == value
+    else:
+        with pytest.raises(ValueflowError, match=f"^{number} is .*between"):
+            Sampling(**{number: value})
+
+
+_BIAS = st.floats(-1e30, 1e30) | st.just(-math.inf)
+_SAMPLINGS = st.builds(
+    Sampling,
+    temperature=st.floats(0, 100),
+    top_k=st.integers(0, 2**31 - 1),
+    top_p=st.floats(0, 1),
+    min_p=st.floats(0, 1),
+    repeat_penalty=st.floats(0.01, 100),
+    seed=st.integers(0, 2**32 - 2),
+    max_tokens=st.integers(1, 10**6),
+    stop=st.lists(st.text(), max_size=3).map(tuple),
+    grammar=st.none() | st.text(),
+    logit_bias=st.dictionaries(st.integers(0, 10**6), _BIAS, max_size=4).map(
+        lambda bias: tuple(bias.items())
+    ),
+    logprobs=st.none() | st.integers(0, 100),
+)
+
+
+@given(sampling=_SAMPLINGS)
+def test_what_is_stored_draws_the_same_again(sampling: Sampling) -> None:
+    stored = json.dumps(stored_sampling(sampling), allow_nan=False)
+    assert restored_sampling(json.loads(stored), sampling.seed) == sampling
+
+
+def test_what_was_stored_before_there_were_grammars() -> None:
+    old = {
+        "temperature": 0.5,
+        "top_k": 10,
+        "top_p": 0.9,
+        "min_p": 0.1,
+        "repeat_penalty": 1.1,
+        "max_tokens": 30,
+        "stop": ["END"],
+    }
+    wanted = Sampling(0.5, 10, 0.9, 0.1, 1.1, 7, 30, ("END",))
+    assert restored_sampling(old, 7) == wanted
+    assert stored_sampling(wanted) == old

@@ -1,6 +1,8 @@
 """How a reply is drawn when nobody says otherwise, and how that is stored."""
 
+import math
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -26,7 +28,28 @@ def default_sampling(settings: Settings, *, seed: int | None = None, **changes: 
 
 
 def stored_sampling(sampling: Sampling) -> dict[str, Any]:
-    """``sampling`` as JSON, without the seed, which is stored beside it."""
+    """``sampling`` as JSON, without the seed, which is stored beside it.
+
+    What is seldom wanted stands there only where it is. A token that is never drawn has null for
+    its bias, since JSON knows no infinity.
+    """
     data = asdict(sampling)
     del data["seed"]
-    return {**data, "stop": list(sampling.stop)}
+    data["stop"] = list(sampling.stop)
+    data["logit_bias"] = [
+        [token, None if bias == -math.inf else bias] for token, bias in sampling.logit_bias
+    ]
+    for name in ("grammar", "logit_bias", "logprobs"):
+        if data[name] is None or data[name] == []:
+            del data[name]
+    return data
+
+
+def restored_sampling(stored: Mapping[str, Any], seed: int) -> Sampling:
+    """The sampling that :func:`stored_sampling` made ``stored`` of, to draw the reply again."""
+    data = dict(stored)
+    data["stop"] = tuple(data.get("stop", ()))
+    data["logit_bias"] = tuple(
+        (token, -math.inf if bias is None else bias) for token, bias in data.get("logit_bias", ())
+    )
+    return Sampling(**data, seed=seed)

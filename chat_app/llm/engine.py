@@ -181,10 +181,10 @@ class Engine:
         text, ttft = ReplyText(self.model, sampling.stop), 0.0
         longest = min(sampling.max_tokens, self.n_ctx - len(prompt.cells) + 1)
         finish: Finish = "cancelled"
-        sampler = Sampler(sampling, self.model.n_vocab)
+        sampler = Sampler(sampling, self.model)
         try:
             while not cancel.is_set():
-                token = sampler.sample(self._context)
+                token = sampler.sample(self._context).token
                 ttft = ttft or time.perf_counter() - begun
                 if self.model.ends_reply(token):
                     finish = "stop"

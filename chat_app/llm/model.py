@@ -51,15 +51,15 @@ class ChatModel:
     def __init__(self, handle: int, header: Header) -> None:
         self.handle = handle
         self._close = weakref.finalize(self, lib.llama_model_free, handle)
-        self._vocab = lib.llama_model_get_vocab(handle)
+        self.vocab = lib.llama_model_get_vocab(handle)
         self.n_layer = int(lib.llama_model_n_layer(handle))
         self.n_embd = int(lib.llama_model_n_embd(handle))
         self.n_params = int(lib.llama_model_n_params(handle))
         self.n_ctx_train = int(lib.llama_model_n_ctx_train(handle))
-        self.n_vocab = int(lib.llama_vocab_n_tokens(self._vocab))
-        self.bos = int(lib.llama_vocab_bos(self._vocab))
-        self.adds_bos = bool(lib.llama_vocab_get_add_bos(self._vocab)) and self.bos >= 0
-        eos = int(lib.llama_vocab_eos(self._vocab))
+        self.n_vocab = int(lib.llama_vocab_n_tokens(self.vocab))
+        self.bos = int(lib.llama_vocab_bos(self.vocab))
+        self.adds_bos = bool(lib.llama_vocab_get_add_bos(self.vocab)) and self.bos >= 0
+        eos = int(lib.llama_vocab_eos(self.vocab))
         source = header.metadata.get("tokenizer.chat_template")
         self.template = ChatTemplate(
             source if isinstance(source, str) else None,
@@ -111,37 +111,45 @@ class ChatModel:
         data = text.encode("utf-8")
         room = len(data) + 8
         tokens = (lib.llama_token * room)()
-        count = lib.llama_tokenize(self._vocab, data, len(data), tokens, room, False, special)
+        count = lib.llama_tokenize(self.vocab, data, len(data), tokens, room, False, special)
         if count < 0:
             tokens = (lib.llama_token * -count)()
-            count = lib.llama_tokenize(self._vocab, data, len(data), tokens, -count, False, special)
+            count = lib.llama_tokenize(self.vocab, data, len(data), tokens, -count, False, special)
         return list(tokens[:count])
 
     def piece(self, token: int) -> bytes:
         """The bytes that ``token`` adds to a text; control tokens add none."""
         buffer = ctypes.create_string_buffer(64)
-        size = lib.llama_token_to_piece(self._vocab, token, buffer, 64, 0, False)
+        size = lib.llama_token_to_piece(self.vocab, token, buffer, 64, 0, False)
         if size < 0:
             buffer = ctypes.create_string_buffer(-size)
-            size = lib.llama_token_to_piece(self._vocab, token, buffer, -size, 0, False)
+            size = lib.llama_token_to_piece(self.vocab, token, buffer, -size, 0, False)
         return buffer.raw[:size]
 
     def ends_reply(self, token: int) -> bool:
-        return bool(lib.llama_vocab_is_eog(self._vocab, token))
+        return bool(lib.llama_vocab_is_eog(self.vocab, token))
 
     def render(self, messages: Sequence[Message], open_reply: bool) -> str:
         """``messages`` ({"role", "content"}) in the model's own chat template."""
         return self.template.render(messages, open_reply)
 
     @cached_property
+    def silent_tokens(self) -> np.ndarray:
+        """int64: the control tokens that may stand in a reply, adding nothing to its text."""
+        special = lib.LLAMA_TOKEN_ATTR_UNKNOWN | lib.LLAMA_TOKEN_ATTR_CONTROL
+        attributes = ((t, lib.llama_vocab_get_attr(self.vocab, t)) for t in range(self.n_vocab))
+        silent = [t for t, kind in attributes if kind & special and not self.ends_reply(t)]
+        return np.array(silent, dtype=np.int64)
+
+    @cached_property
     def control_texts(self) -> tuple[str, ...]:
         """The names of the control tokens, "<|im_end|>" and the like."""
         tokens = range(self.n_vocab)
-        control = (t for t in tokens if lib.llama_vocab_is_control(self._vocab, t))
+        control = (t for t in tokens if lib.llama_vocab_is_control(self.vocab, t))
         return tuple(text for text in map(self._special_text, control) if text)
 
     def _special_text(self, token: int) -> str:
-        text = lib.llama_vocab_get_text(self._vocab, token) if token >= 0 else None
+        text = lib.llama_vocab_get_text(self.vocab, token) if token >= 0 else None
         return text.decode("utf-8", errors="replace") if text else ""
 
 

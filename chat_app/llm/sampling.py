@@ -1,14 +1,20 @@
 """From logits to text: llama.cpp's samplers, and tokens turned into text that is safe to show."""
 
 import codecs
+import ctypes
 import math
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import llama_cpp.llama_cpp as lib
+import numpy as np
 
 from chat_app.errors import ValueflowError
+from chat_app.llm.context import EngineError
+from chat_app.llm.grammar import CANDIDATE, Grammar, candidate_array
+from chat_app.llm.logprobs import log_norm, top_log_probs
 
 if TYPE_CHECKING:
     from chat_app.llm.context import Context
@@ -16,6 +22,11 @@ if TYPE_CHECKING:
 
 _SEEDS = 2**32 - 1  # the largest 32-bit number means "random" to llama.cpp
 _PENALTY_WINDOW = 64
+_COLDEST = 1e-6  # below, logits / temperature overflows, and nothing but the likeliest is left
+# How many of the likeliest tokens a grammar is asked about, before all are.
+_HEADS = (256, 4096)
+_MOST_LOGPROBS = 100
+_NO_NUMBERS = "The model computes no numbers any more; where it is steered, steer it less."
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,11 @@ class Sampling:
 
     ``repeat_penalty`` (1: none) looks at the last 64 tokens of the reply itself. ``stop``:
     texts at which the reply ends; they are not part of it. The same seed draws the same reply.
+
+    ``grammar``: GBNF that the reply follows, from its rule "root" (:mod:`chat_app.llm.grammar`).
+    ``logit_bias``: (token, what is added to its logit); minus infinity: it is never drawn.
+    ``logprobs``: log-probabilities of each drawn token and of that many likeliest ones (0: of
+    the drawn token alone), of the model's own distribution; it changes nothing that is drawn.
     """
 
     temperature: float = 0.7
@@ -34,53 +50,162 @@ class Sampling:
     seed: int = 0
     max_tokens: int = 256
     stop: tuple[str, ...] = ()
+    grammar: str | None = None
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    logprobs: int | None = None
 
     def __post_init__(self) -> None:
         ranges = {
             "temperature": (0.0, 100.0),
+            "top_k": (0, 2**31 - 1),
             "top_p": (0.0, 1.0),
             "min_p": (0.0, 1.0),
             "repeat_penalty": (0.01, 100.0),
             "max_tokens": (1, math.inf),
+            "logprobs": (0, _MOST_LOGPROBS),
         }
         for name, (low, high) in ranges.items():
             number = getattr(self, name)
-            if not low <= number <= high:
+            if number is not None and not low <= number <= high:
                 span = f"at least {low}" if math.isinf(high) else f"between {low} and {high}"
                 raise ValueflowError(f"{name} is {number}; it must be {span}.")
+        for token, bias in self.logit_bias:
+            if math.isnan(bias) or bias == math.inf:
+                raise ValueflowError(
+                    f"logit_bias of token {token} is {bias}; it must be a number, or minus "
+                    "infinity for a token that is never drawn."
+                )
+        if len({token for token, _ in self.logit_bias}) < len(self.logit_bias):
+            raise ValueflowError("logit_bias names a token twice.")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A drawn token; where asked for, its log-probability and (token, log p) of the likeliest."""
+
+    token: int
+    logprob: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
 
 
 class Sampler:
-    """llama.cpp's sampler chain for one reply: penalty, top-k, top-p, min-p, temperature, draw."""
+    """The samplers of one reply, with what they remember of it: penalties, grammar, seed.
 
-    def __init__(self, sampling: Sampling, n_vocab: int) -> None:
+    Order: bias, grammar, penalty, top-k, top-p, min-p, temperature, draw. What may not be drawn
+    is out before the likeliest are chosen, so that something is left whenever anything may come.
+    """
+
+    def __init__(self, sampling: Sampling, model: "ChatModel") -> None:
+        """Raises ValueflowError for a grammar that cannot be read or a token that there is not:
+        make the sampler before anything is decoded."""
+        for token, _ in sampling.logit_bias:
+            if not 0 <= token < model.n_vocab:
+                raise ValueflowError(
+                    f"logit_bias names token {token}; the model has tokens 0 to "
+                    f"{model.n_vocab - 1}."
+                )
+        self._model, self._logprobs = model, sampling.logprobs
+        self._bias = dict(sampling.logit_bias)
+        self._enough = _enough(sampling)
+        self._grammar = Grammar(sampling.grammar, model) if sampling.grammar is not None else None
         self._chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
         self._close = weakref.finalize(self, lib.llama_sampler_free, self._chain)
-        links = []
-        if sampling.repeat_penalty != 1.0:
-            penalty = sampling.repeat_penalty
-            links.append(
-                lib.llama_sampler_init_penalties(n_vocab, _PENALTY_WINDOW, penalty, 0.0, 0.0)
-            )
-        if sampling.temperature == 0:
-            links.append(lib.llama_sampler_init_greedy())
-        else:
-            links += [
-                lib.llama_sampler_init_top_k(sampling.top_k),
-                lib.llama_sampler_init_top_p(sampling.top_p, 1),
-                lib.llama_sampler_init_min_p(sampling.min_p, 1),
-                lib.llama_sampler_init_temp(sampling.temperature),
-                lib.llama_sampler_init_dist(sampling.seed % _SEEDS),
-            ]
-        for link in links:
+        if self._bias and self._grammar is None:
+            lib.llama_sampler_chain_add(self._chain, _bias_link(sampling.logit_bias, model.n_vocab))
+        for link in _links(sampling, model.n_vocab):
             lib.llama_sampler_chain_add(self._chain, link)
 
-    def sample(self, context: "Context") -> int:
-        """The next token, from the logits of the last token decoded."""
-        return int(lib.llama_sampler_sample(self._chain, context.handle, -1))
+    def sample(self, context: "Context", index: int = -1) -> Drawn:
+        """The next token, from the logits asked for at ``index`` of the last decode.
+
+        Raises :class:`EngineError` where no token may come, or the logits are no numbers.
+        """
+        if self._grammar is not None:
+            token = self._draw_allowed(self._grammar, context, index)
+        else:
+            # llama_sampler_sample also tells the chain which token was drawn, once.
+            token = int(lib.llama_sampler_sample(self._chain, context.handle, index))
+            if self._bias.get(token) == -math.inf:
+                raise EngineError("No token is left to be drawn: logit_bias rules out all.")
+        if math.isnan(lib.llama_get_logits_ith(context.handle, index)[token]):
+            raise EngineError(_NO_NUMBERS)
+        if self._logprobs is None:
+            return Drawn(token)
+        logits = context.logits(index)
+        own = float(logits[token]) - log_norm(logits)
+        return Drawn(token, own, top_log_probs(logits, self._logprobs))
 
     def close(self) -> None:
         self._close()
+        if self._grammar is not None:
+            self._grammar.close()
+
+    def _draw_allowed(self, grammar: Grammar, context: "Context", index: int) -> int:
+        """A token that ``grammar`` allows: as if all tokens had been held against it first.
+
+        A grammar needs milliseconds for a large vocabulary. Where enough of the likeliest tokens
+        are allowed, no other one can get past top-k.
+        """
+        logits = context.logits(index)
+        if math.isnan(logits.max()):
+            raise EngineError(_NO_NUMBERS)
+        logits[self._model.silent_tokens] = -np.inf  # their names are no part of the reply's text
+        for token, bias in self._bias.items():
+            logits[token] += bias
+        for head in (*_HEADS, len(logits)):
+            allowed = grammar.allowed(_likeliest(logits, head))
+            if len(allowed) >= self._enough or head >= len(logits):
+                break
+        if not len(allowed):
+            raise EngineError("No token is left to be drawn: the grammar allows none that may be.")
+        array = candidate_array(allowed)
+        lib.llama_sampler_apply(self._chain, ctypes.byref(array))
+        token = int(array.data[array.selected].id)
+        lib.llama_sampler_accept(self._chain, token)
+        grammar.accept(token)
+        return token
+
+
+def _likeliest(logits: np.ndarray, count: int) -> np.ndarray:
+    """The ``count`` tokens of the highest ``logits``, in no order, as candidates."""
+    whole = count >= len(logits)
+    ids = np.arange(len(logits)) if whole else np.argpartition(logits, -count)[-count:]
+    found = np.zeros(len(ids), CANDIDATE)
+    found["id"], found["logit"] = ids, logits[ids]
+    return found
+
+
+def _enough(sampling: Sampling) -> float:
+    """How many of the likeliest tokens hold all that can get past penalty and top-k.
+
+    A penalty above 1 lowers at most 64 of them; one below 1 may raise any other token.
+    """
+    top_k = 1 if sampling.temperature < _COLDEST else sampling.top_k
+    if top_k == 0 or sampling.repeat_penalty < 1.0:
+        return math.inf
+    return top_k + (_PENALTY_WINDOW if sampling.repeat_penalty > 1.0 else 0)
+
+
+def _links(sampling: Sampling, n_vocab: int) -> Iterator[Any]:
+    if sampling.repeat_penalty != 1.0:
+        if (enough := _enough(sampling)) < n_vocab:
+            # llama.cpp looks each token up among the last ones; most need no look.
+            yield lib.llama_sampler_init_top_k(int(enough))
+        penalty = sampling.repeat_penalty
+        yield lib.llama_sampler_init_penalties(n_vocab, _PENALTY_WINDOW, penalty, 0.0, 0.0)
+    if sampling.temperature < _COLDEST:
+        yield lib.llama_sampler_init_greedy()
+    else:
+        yield lib.llama_sampler_init_top_k(sampling.top_k)
+        yield lib.llama_sampler_init_top_p(sampling.top_p, 1)
+        yield lib.llama_sampler_init_min_p(sampling.min_p, 1)
+        yield lib.llama_sampler_init_temp(sampling.temperature)
+        yield lib.llama_sampler_init_dist(sampling.seed % _SEEDS)
+
+
+def _bias_link(logit_bias: tuple[tuple[int, float], ...], n_vocab: int) -> Any:
+    pairs = (lib.llama_logit_bias * len(logit_bias))(*logit_bias)
+    return lib.llama_sampler_init_logit_bias(n_vocab, len(pairs), pairs)
 
 
 class ReplyText:
