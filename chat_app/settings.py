@@ -1,7 +1,7 @@
 """Settings: where data lies and what is loaded, from ``VALUEFLOW_...`` environment variables."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator
@@ -37,7 +37,11 @@ class Settings(BaseSettings):
     port: int = Field(7860, ge=1, le=65535)
     n_ctx: int = Field(4096, ge=64)
     n_threads: int | None = Field(None, ge=1)
-    n_gpu_layers: int = Field(-1, ge=-1)
+    n_gpu_layers: int = Field(-1, ge=-1)  # -1: as many as fit
+    n_slots: int = Field(8, ge=1, le=64)  # conversations that share the context
+    queue: int = Field(32, ge=0)  # replies that may wait for one of them
+    flash_attention: Literal["auto", "on", "off"] = "auto"
+    kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
     max_tokens: int = Field(256, ge=1)
     temperature: float = Field(0.7, ge=0, le=100)
     top_k: int = Field(40, ge=0)

@@ -8,7 +8,7 @@ from chat_app.settings import data_path, settings
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch):
-    for name in ("HOME", "DATABASE_URL", "PORT", "MODEL", "N_CTX"):
+    for name in ("HOME", "DATABASE_URL", "PORT", "MODEL", "N_CTX", "KV_TYPE", "N_SLOTS"):
         monkeypatch.delenv(f"VALUEFLOW_{name}", raising=False)
 
 
@@ -53,6 +53,9 @@ def test_an_empty_variable_counts_as_none(monkeypatch):
         ("PORT", "http", "a valid integer"),
         ("PORT", "70000", "less than or equal to 65535"),
         ("N_CTX", "7", "greater than or equal to 64"),
+        ("KV_TYPE", "q5", "'f16', 'q8_0' or 'q4_0'"),
+        ("FLASH_ATTENTION", "yes", "'auto', 'on' or 'off'"),
+        ("N_SLOTS", "0", "greater than or equal to 1"),
     ],
 )
 def test_a_bad_variable_is_one_sentence_that_names_it(monkeypatch, name, value, wanted):
