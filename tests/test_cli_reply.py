@@ -28,7 +28,7 @@ def reply(kept, *args: str) -> dict:
 
 def test_json_is_one_object_with_everything_about_the_reply(kept):
     got = reply(kept, "--set", "svt/benevolence=6", "--set", "power=-4", "--seed", "1")
-    assert set(got) == {"reply", "scores", "vector", "model", "seed", "timings"}
+    assert set(got) == {*("reply", "scores", "system_prompt", "vector", "model", "seed", "timings")}
     assert got["reply"].strip()
     assert set(got["scores"]) == {"svt/benevolence", "svt/power"}
     assert got["scores"]["svt/power"]["target"] == -4

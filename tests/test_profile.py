@@ -99,7 +99,7 @@ def test_numbers_of_numpy_become_plain_floats():
         ({"targets": [6]}, "targets is a list"),
         ({"target": {}}, "no key 'target': did you mean 'targets'"),
         ({"colour": 1}, "no key 'colour': it has format, name"),
-        ({"method": "vectors"}, "method is 'vectors': it is one of vector, prompt or none"),
+        ({"method": "vectors"}, "method is 'vectors': it is one of vector, prompt, exemplar, v"),
         ({"method": ["vector"]}, "method is ['vector']"),
         ({"targets": {"benevolance": 1}}, "no value 'benevolance': did you mean svt/benevolence"),
         ({"targets": {"caring": 1}}, "'caring' could mean"),

@@ -9,9 +9,10 @@ from chat_app.errors import ValueflowError
 from chat_app.llm.model import ChatModel, ModelInfo
 from chat_app.steering.compose import DEFAULT_SCALE, LONGEST, compose
 from chat_app.steering.control_vector import ControlVector, ControlVectorError
-from chat_app.steering.prompts import intensity_prompt, strength
+from chat_app.steering.prompts import bin_of, intensity_prompt, strength
 from chat_app.values.phrases import PHRASES
 from chat_app.values.profile import Profile
+from chat_app.vidb.loading import load_vidb
 
 KIND, POWER, TRUE = "svt/benevolence", "svt/power", "duty/fidelity"
 
@@ -86,6 +87,35 @@ def test_the_prompt_method(info: ModelInfo) -> None:
     )
 
 
+def test_vector_and_prompt_are_what_each_is_alone(
+    unit: dict[str, ControlVector], info: ModelInfo
+) -> None:
+    targets = {KIND: 8, POWER: -3}
+    both = compose(Profile("p", targets, method="vector+prompt"), unit, info)
+    vector = compose(Profile("p", targets), unit, info)
+    prompt = compose(Profile("p", targets, method="prompt"), unit, info)
+    assert both.vector == vector.vector
+    assert both.coefficients == vector.coefficients
+    assert both.system_prompt == prompt.system_prompt is not None
+    neutral = compose(Profile("p", {KIND: 0}, method="vector+prompt"), {}, info)
+    assert (neutral.vector, neutral.system_prompt) == (None, intensity_prompt({KIND: 0}))
+
+
+def test_exemplars_are_of_the_targets_bins(info: ModelInfo) -> None:
+    vidb = load_vidb()
+    profile = Profile("p", {KIND: 8, POWER: -3}, method="exemplar")
+    found = compose(profile, {}, info, vidb)
+    prompt = found.system_prompt or ""
+    shown = [a for v in profile.targets for a in vidb.of(v) if a.text in prompt]
+    assert {(a.value, bin_of(a.intensity)) for a in shown} == {(KIND, 0), (POWER, 3)}
+    assert (found.vector, found.notes) == (None, ())
+    none = compose(replace(profile, targets={"custom/thrift": 4}), {}, info, vidb)
+    assert none.system_prompt is None
+    assert "none for thrift" in none.notes[0]
+    with pytest.raises(ValueflowError, match="there is none"):
+        compose(profile, {}, info)
+
+
 def test_a_missing_direction_is_named(unit: dict[str, ControlVector], info: ModelInfo) -> None:
     with pytest.raises(ValueflowError, match=r"no direction for svt/tradition; build"):
         compose(Profile("p", {KIND: 3, "svt/tradition": 3}), unit, info)
@@ -101,6 +131,11 @@ def test_a_model_that_cannot_be_steered_says_so(info: ModelInfo) -> None:
     found = compose(Profile("p", {KIND: 3}), {}, replace(info, steerable=False))
     assert found.vector is None
     assert "not steered" in found.notes[0]
+    both = compose(
+        Profile("p", {KIND: 3}, method="vector+prompt"), {}, replace(info, steerable=False)
+    )
+    assert (both.vector, both.system_prompt) == (None, intensity_prompt({KIND: 3}))
+    assert "prompt alone" in both.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -298,8 +298,10 @@ class Studio:
         from chat_app.steering.compose import compose
 
         info = self.model.info
-        steered = profile.method == "vector" and any(profile.targets.values()) and info.steerable
-        return compose(profile, self.directions_of(profile.targets) if steered else {}, info)
+        steered = profile.by_vector and info.steerable
+        directions = self.directions_of(profile.targets) if steered else {}
+        shown = self.wider_vidb if profile.method == "exemplar" else None
+        return compose(profile, directions, info, shown)
 
     def close(self) -> None:
         """Give the memory back; the parts that were loaded cannot be used any more."""

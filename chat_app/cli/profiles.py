@@ -34,7 +34,10 @@ Set = Annotated[
         help='Ask for a value, or for your own words as "custom/living simply"; repeat for more.',
     ),
 ]
-Method = Annotated[str | None, typer.Option(help="How to steer: vector, prompt or none. [vector]")]
+Method = Annotated[
+    str | None,
+    typer.Option(help="How to steer: vector, prompt, vector+prompt, exemplar or none. [vector]"),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace a profile of that name.")]
 
 

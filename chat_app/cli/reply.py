@@ -109,6 +109,7 @@ def _summary(
     return {
         "reply": result.text,
         "scores": scores,
+        "system_prompt": once.composition.system_prompt,
         "vector": {
             "hash": vector.hash if vector else None,
             "norm": round(vector.norm, 4) if vector else 0.0,

@@ -1,16 +1,18 @@
-"""From a profile to what steers the reply: one control vector, or a system prompt.
+"""From a profile to what steers the reply: one control vector, a system prompt, or both.
 
 c_v = intensity_v / 10 x DEFAULT_SCALE, vector = Σ_v c_v d_v.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chat_app.errors import ValueflowError
 from chat_app.llm.model import ModelInfo
 from chat_app.steering.control_vector import ControlVector
+from chat_app.steering.exemplars import exemplar_prompt, missing_note
 from chat_app.steering.prompts import intensity_prompt
 from chat_app.values.profile import Profile
+from chat_app.vidb.anchors import Vidb
 
 # The coefficient of intensity 10, in typical hidden-state norms.
 DEFAULT_SCALE = 0.5
@@ -31,25 +33,40 @@ class Composition:
 
 
 def compose(
-    profile: Profile, directions: Mapping[str, ControlVector], info: ModelInfo
+    profile: Profile,
+    directions: Mapping[str, ControlVector],
+    info: ModelInfo,
+    vidb: Vidb | None = None,
 ) -> Composition:
     """What ``profile`` asks of the model ``info``, by the profile's own method.
 
+    ``directions`` are needed where ``profile.by_vector``, the texts of ``vidb`` for "exemplar".
     Raises :class:`ValueflowError` where a value has no direction, or a direction was made for
     another model.
     """
-    if profile.method == "prompt":
-        return Composition(system_prompt=intensity_prompt(profile.targets) or None)
-    wanted = {v: t / 10 * DEFAULT_SCALE for v, t in profile.targets.items()}
-    if profile.method == "none" or not any(wanted.values()):
-        return Composition()
+    if profile.method == "exemplar":
+        return _shown(profile, vidb)
+    by_prompt = profile.method in ("prompt", "vector+prompt")
+    prompt = intensity_prompt(profile.targets) or None if by_prompt else None
+    if not profile.by_vector:
+        return Composition(system_prompt=prompt)
     if not info.steerable:
+        left = "it is steered by the prompt alone" if prompt else "this reply is not steered"
         note = (
-            f"{info.name} ({info.architecture}) takes no control vectors in llama.cpp, so this "
-            "reply is not steered; use the method 'prompt' with this model."
+            f"{info.name} ({info.architecture}) takes no control vectors in llama.cpp, so "
+            f"{left}; use the method 'prompt' with this model."
         )
-        return Composition(notes=(note,))
-    return _summed(wanted, directions, info)
+        return Composition(system_prompt=prompt, notes=(note,))
+    wanted = {v: t / 10 * DEFAULT_SCALE for v, t in profile.targets.items()}
+    return replace(_summed(wanted, directions, info), system_prompt=prompt)
+
+
+def _shown(profile: Profile, vidb: Vidb | None) -> Composition:
+    if vidb is None:
+        raise ValueflowError("The method 'exemplar' shows texts of a VIDB, and there is none.")
+    found = exemplar_prompt(profile.targets, vidb.of, vidb.version)
+    notes = (missing_note(found.missing, profile.targets),) if found.missing else ()
+    return Composition(system_prompt=found.prompt or None, notes=notes)
 
 
 def _summed(

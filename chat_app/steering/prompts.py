@@ -22,9 +22,14 @@ _STRENGTHS = (
 )
 
 
+def bin_of(intensity: float) -> int:
+    """The bin of an intensity in [-10, 10]: 0 the most supporting, 4 the most opposing."""
+    return next(i for i, (lowest, _) in enumerate(_STRENGTHS) if intensity >= lowest)
+
+
 def strength(intensity: float) -> str:
     """The verb phrase for an intensity in [-10, 10], one of five strengths."""
-    return next(words for lowest, words in _STRENGTHS if intensity >= lowest)
+    return _STRENGTHS[bin_of(intensity)][1]
 
 
 def value_phrase(value: str) -> str:

@@ -14,10 +14,16 @@ from chat_app.values.taxonomy import STEERED, THEORIES, get_value
 
 # Four tabs share some 330 pixels, so each theory goes by one word there.
 _TABS = {"svt": "Schwartz", "mft": "Moral", "duty": "Duties", "right": "Rights"}
-_METHODS = [("Vector", "vector"), ("Prompt", "prompt"), ("Off", "none")]
+_METHODS = [
+    ("Vector", "vector"),
+    ("Prompt", "prompt"),
+    ("Both", "vector+prompt"),
+    ("Examples", "exemplar"),
+    ("Off", "none"),
+]
 _METHOD_HELP = (
     "Vector adds a direction inside the model; Prompt asks for the values in words; "
-    "Off leaves the model alone."
+    "Examples shows texts that hold them; Off leaves the model alone."
 )
 # A profile must have a name; one that nobody named goes by this and leaves the box empty.
 NAMELESS = "Unnamed"

@@ -7,7 +7,9 @@ On paper a profile is JSON, ``valueflow.profile/1``::
     {"format": "valueflow.profile/1", "name": "kind", "description": "for hard days",
      "method": "vector", "targets": {"svt/benevolence": 6.0, "svt/power": -4.0}}
 
-``description`` and ``method`` may be left out.
+``description`` and ``method`` may be left out. The methods: ``vector`` adds a control vector,
+``prompt`` says the targets in words, ``exemplar`` shows texts that hold them, ``vector+prompt``
+does the first two at once, ``none`` leaves the model alone.
 """
 
 import json
@@ -26,7 +28,7 @@ from chat_app.values.taxonomy import UnknownValue, Value, descendants, get_value
 FORMAT = "valueflow.profile/1"
 LOWEST, HIGHEST = -10.0, 10.0
 
-Method = Literal["vector", "prompt", "none"]
+Method = Literal["vector", "prompt", "exemplar", "vector+prompt", "none"]
 METHODS: tuple[str, ...] = get_args(Method)
 
 _KEYS = ("format", "name", "description", "method", "targets")
@@ -68,6 +70,11 @@ class Profile:
     def __reduce__(self) -> tuple[Any, ...]:
         # A read-only mapping can be neither pickled nor deep-copied; a page's state does both.
         return Profile, (self.name, dict(self.targets), self.description, self.method)
+
+    @property
+    def by_vector(self) -> bool:
+        """Whether a control vector takes part in the steering."""
+        return self.method in ("vector", "vector+prompt") and any(self.targets.values())
 
     def to_json(self) -> dict[str, Any]:
         """The profile as ``valueflow.profile/1``, ready for ``json.dumps``."""
