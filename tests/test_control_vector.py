@@ -95,6 +95,34 @@ def test_models_are_not_mixed() -> None:
         assert llama.hash != other.hash
 
 
+def test_model_files_are_not_mixed(tmp_path: Path, chat_model: ChatModel) -> None:
+    info = chat_model.info
+    shape = (info.architecture, info.n_layer, info.n_embd)
+    rows = {1: np.ones(info.n_embd), 2: np.ones(info.n_embd)}
+    own, other = ControlVector(*shape, rows, info.sha256), ControlVector(*shape, rows, "0" * 64)
+    unknown = ControlVector(*shape, rows)
+    with pytest.raises(ControlVectorError, match=f"{info.sha256[:12]}, the other for 000000000000"):
+        own + other
+    assert (own + unknown).model_sha256 == (unknown + own).model_sha256 == info.sha256
+    for derived in (-own, 2 * own, own - unknown, own.within(1, 1)):
+        assert derived.model_sha256 == info.sha256
+    own.check_fits(info)
+    unknown.check_fits(info)
+    with pytest.raises(ControlVectorError, match="another model of that size, with the checksum 0"):
+        other.check_fits(info)
+    assert own == unknown
+    assert own.hash == other.hash
+    own.to_gguf(tmp_path / "own.gguf")
+    assert ControlVector.from_gguf(tmp_path / "own.gguf").model_sha256 == info.sha256
+
+
+def test_a_range_of_layers() -> None:
+    vector = ControlVector("llama", 6, 2, {n: np.full(2, n) for n in (1, 3, 4)})
+    assert vector.within(2, 4) == ControlVector("llama", 6, 2, {n: np.full(2, n) for n in (3, 4)})
+    assert vector.within(2, 2).layers == ()
+    assert vector.within(1, 2) + vector.within(3, 5) == vector
+
+
 @pytest.mark.parametrize("layer", [0, 4, -1])
 def test_layers_that_cannot_be_steered(layer: int) -> None:
     with pytest.raises(ControlVectorError, match="layers 1 to 3"):
@@ -170,6 +198,10 @@ def test_written_as_llama_cpp_reads_it(tmp_path: Path) -> None:
         ({"direction.one": np.ones(2, np.float32)}, "tensor 'direction.one'"),
         ({"direction.1": np.ones(2, np.float32), "direction.2": np.ones(3, np.float32)}, "lengths"),
         ({"direction.0": np.ones(2, np.float32)}, "Layer 0 cannot be steered"),
+        (
+            {"direction.1": np.ones(2, np.float32), "direction.01": np.ones(2, np.float32)},
+            "two directions for layer 1",
+        ),
         ({"direction.1": np.ones(2, np.int32)}, "tensor direction.1 is I32"),
         ({"direction.1": np.array([np.inf, 1], np.float32)}, "not finite"),
     ],

@@ -24,6 +24,7 @@ from chat_app.llm.model import ModelInfo
 
 # The model's layers. The field's own key counts directions, which may skip the last layers.
 _MODEL_LAYERS = "valueflow.model_layer_count"
+_MODEL_SHA256 = "valueflow.model_sha256"
 _TENSOR = re.compile(r"direction\.(\d+)")
 
 
@@ -36,7 +37,9 @@ class ControlVector:
     """Directions {layer: float32 [n_embd]} for a model of ``n_layer`` layers of ``n_embd``.
 
     Layer l's direction is added to the residual stream after layer l (0-based, 1 to
-    n_layer - 1; layer 0 cannot be steered). ``model_hint`` is the model's architecture.
+    n_layer - 1; layer 0 cannot be steered). ``model_hint`` is the model's architecture and
+    ``model_sha256`` the checksum of its file, "" where that is not known. Vectors of two known
+    files are not added; the checksum is no part of ``==`` and ``hash``, which are about numbers.
 
     Raises :class:`ControlVectorError` for a layer or a length that such a model does not have,
     and for numbers that are not finite.
@@ -46,6 +49,7 @@ class ControlVector:
     n_layer: int
     n_embd: int
     directions: Mapping[int, np.ndarray] = field(repr=False)
+    model_sha256: str = ""
 
     def __post_init__(self) -> None:
         kept: dict[int, np.ndarray] = {}
@@ -101,10 +105,17 @@ class ControlVector:
                 f"Vectors of two models cannot be added: one is for {self._model}, "
                 f"the other for {other._model}."
             )
+        if not self._may_share(other.model_sha256):
+            raise ControlVectorError(
+                f"Vectors of two models cannot be added: one is for the file with the checksum "
+                f"{self.model_sha256[:12]}, the other for {other.model_sha256[:12]}."
+            )
         layers = {*self.layers, *other.layers}
         zero = np.zeros(self.n_embd, np.float32)
-        return self._with(
-            {n: self.directions.get(n, zero) + other.directions.get(n, zero) for n in layers}
+        return ControlVector(
+            *self._shape,
+            {n: self.directions.get(n, zero) + other.directions.get(n, zero) for n in layers},
+            self.model_sha256 or other.model_sha256,
         )
 
     def __sub__(self, other: "ControlVector") -> "ControlVector":
@@ -139,11 +150,19 @@ class ControlVector:
     def _shape(self) -> tuple[str, int, int]:
         return self.model_hint, self.n_layer, self.n_embd
 
+    def _may_share(self, sha256: str) -> bool:
+        """Whether this vector may be for the model file with that checksum."""
+        return not self.model_sha256 or not sha256 or self.model_sha256 == sha256
+
     def _map(self, change: Callable[[np.ndarray], np.ndarray]) -> "ControlVector":
         return self._with({layer: change(d) for layer, d in self.directions.items()})
 
     def _with(self, directions: Mapping[int, np.ndarray]) -> "ControlVector":
-        return ControlVector(*self._shape, directions)
+        return ControlVector(*self._shape, directions, self.model_sha256)
+
+    def within(self, first: int, last: int) -> "ControlVector":
+        """The directions of the layers ``first`` to ``last`` alone."""
+        return self._with({n: d for n, d in self.directions.items() if first <= n <= last})
 
     def buffer(self) -> VectorBuffer:
         """As the engine takes it: float32 [n_layer - 1, n_embd], row 0 = layer 1."""
@@ -154,12 +173,18 @@ class ControlVector:
         return VectorBuffer(data, first, last, self.hash)
 
     def check_fits(self, info: ModelInfo) -> None:
-        """Raise :class:`ControlVectorError`, naming both sizes, unless ``info`` is its model."""
+        """Raise :class:`ControlVectorError`, naming both, unless ``info`` may be its model."""
         if self._shape != (info.architecture, info.n_layer, info.n_embd):
             raise ControlVectorError(
                 f"This control vector was made for {self._model}; {info.name} is a "
                 f"{info.architecture} model of {info.n_layer} x {info.n_embd}. Build it again "
                 "for this model with `valueflow vectors build`."
+            )
+        if not self._may_share(info.sha256):
+            raise ControlVectorError(
+                f"This control vector was made for another model of that size, with the checksum "
+                f"{self.model_sha256[:12]}; {info.name} has {info.sha256[:12]}. Build it again for "
+                "this model with `valueflow vectors build`."
             )
 
     def to_gguf(self, path: Path) -> None:
@@ -175,6 +200,8 @@ class ControlVector:
         writer.add_string("controlvector.model_hint", self.model_hint)
         writer.add_uint32("controlvector.layer_count", len(self.directions))
         writer.add_uint32(_MODEL_LAYERS, self.n_layer)
+        if self.model_sha256:
+            writer.add_string(_MODEL_SHA256, self.model_sha256)
         for layer, direction in self.directions.items():
             writer.add_tensor(f"direction.{layer}", direction)
         writer.write_header_to_file()
@@ -194,7 +221,12 @@ class ControlVector:
         if header.architecture != "controlvector":
             kind = f"a {header.architecture} model" if header.architecture else "something else"
             raise ControlVectorError(f"{path} is no control vector: it holds {kind}.")
-        directions = {_layer(header, t.name): header.floats(t).ravel() for t in header.tensors}
+        directions: dict[int, np.ndarray] = {}
+        for tensor in header.tensors:
+            layer = _layer(header, tensor.name)
+            if layer in directions:
+                raise ControlVectorError(f"{path} has two directions for layer {layer}.")
+            directions[layer] = header.floats(tensor).ravel()
         if not directions:
             raise ControlVectorError(f"{path} holds no directions.")
         widths = sorted({d.size for d in directions.values()})
@@ -204,8 +236,9 @@ class ControlVector:
         if not isinstance(n_layer, int):
             n_layer = max(info.n_layer if info else 0, max(directions) + 1)
         hint = header.metadata.get("controlvector.model_hint", "")
+        sha256 = header.metadata.get(_MODEL_SHA256, "")
         try:
-            return cls(str(hint), n_layer, widths[0], directions)
+            return cls(str(hint), n_layer, widths[0], directions, str(sha256))
         except ControlVectorError as error:
             raise ControlVectorError(f"{path}: {error}") from error
 
