@@ -17,7 +17,7 @@ from chat_app.hives.encoder import load_encoder
 from chat_app.hives.space import Space, build_space
 from chat_app.hives.yardstick import Yardstick, measure, read_phrases
 from chat_app.settings import settings
-from chat_app.steering.directions import support
+from chat_app.steering.contrasts import support
 from chat_app.values.custom import CustomValueError
 from chat_app.values.phrases import PHRASES
 from chat_app.vidb.loading import Vidb, VidbError

@@ -12,15 +12,9 @@ from chat_app.hives.encoder import Encoder, load_encoder
 from chat_app.hives.space import Space, build_space
 from chat_app.llm.model import ChatModel
 from chat_app.steering.bank import Bank, build_bank
-from chat_app.steering.directions import (
-    OTHERS_SHARE,
-    candidate_layers,
-    default_layers,
-    directions,
-    own_texts,
-    separation,
-    support,
-)
+from chat_app.steering.contrasts import METHODS, OTHERS_SHARE, own_texts, raw_directions, support
+from chat_app.steering.directions import candidate_layers, default_layers, directions, shares
+from chat_app.steering.separation import separation, separations
 from chat_app.vidb.loading import Anchor, Vidb, load_vidb
 
 VALUES = ("svt/benevolence", "svt/power", "duty/fidelity")
@@ -52,7 +46,7 @@ def planted(seed: int = 0, noise: float = 0.5) -> tuple[Bank, Space, np.ndarray]
 
 
 @pytest.mark.parametrize(
-    ("method", "whiten"), [("hives", None), ("hives", 0.3), ("mean_diff", None)]
+    ("method", "whiten"), [("hives", None), ("hives", 0.3), ("mean_diff", None), ("pca", None)]
 )
 def test_a_planted_direction_is_found(method, whiten: float | None) -> None:
     bank, space, axes = planted()
@@ -105,8 +99,9 @@ def test_a_value_without_texts_of_its_own_rests_on_its_axis() -> None:
     direction = directions(bank, custom, ["custom/x"], layers=[3])["custom/x"].directions[3]
     unit = direction / np.linalg.norm(direction)
     assert min(unit @ axes[0], unit @ axes[2]) > 0.4
-    with pytest.raises(ValueflowError, match="mean_diff needs texts of both kinds"):
-        directions(bank, custom, ["custom/x"], method="mean_diff", layers=[3])
+    for method in ("mean_diff", "pca"):
+        with pytest.raises(ValueflowError, match=f"{method} needs texts of both kinds"):
+            directions(bank, custom, ["custom/x"], method=method, layers=[3])
     with pytest.raises(ValueflowError, match="for or against custom/y"):
         directions(bank, custom, ["custom/y"])
 
@@ -128,6 +123,44 @@ def test_separation_is_of_texts_that_were_not_seen() -> None:
     assert separation(bank, space, 6) == pytest.approx(0.5, abs=0.15)
 
 
+def test_pca_by_hand() -> None:
+    """Pairs by strength: (9, -8) and (3, -2). Their differences are (4, 0) and (-1, 1): the
+    uncentred scatter is [[17, -1], [-1, 1]], its first eigenvector (1, -0.062) to sign, and the
+    differences project onto it to 4 and -1.06, so that it points as it stands."""
+    texts = ((9.0, (2, 0)), (3.0, (0, 1)), (-8.0, (-2, 0)), (-2.0, (1, 0)), (-1.0, (50, 50)))
+    vidb = Vidb("pairs", tuple(Anchor(str(t), "svt/power", str(t), t, None) for t, _ in texts))
+    space = Space(cast(Encoder, None), vidb, np.zeros((5, 1), np.float32), {})
+    states = np.array([state for _, state in texts], np.float32)
+    found = raw_directions(states, space, ["svt/power"], "pca")[:, 0]
+    scatter = np.array([[17.0, -1.0], [-1.0, 1.0]])
+    expected = np.linalg.eigh(scatter)[1][:, 1]
+    np.testing.assert_allclose(found, expected * np.sign(expected[0]), atol=1e-5)
+
+
+def test_shares_of_layers() -> None:
+    bank, space, _ = planted()
+    layers = (2, 3, 6)  # layer 6 knows nothing
+    assert shares(bank, space, layers) == dict.fromkeys(layers, 1 / 3)
+    by_separation = shares(bank, space, layers, "separation")
+    assert sum(by_separation.values()) == pytest.approx(1)
+    assert by_separation.get(6, 0) < 0.3 < min(by_separation[2], by_separation[3])
+    ((best, whole),) = shares(bank, space, layers, "one").items()
+    assert whole == 1
+    assert best in (2, 3)
+    vector = directions(bank, space, VALUES, layers=layers, spread="one")["svt/power"]
+    assert vector.layers == (best,)
+    assert vector.norm == pytest.approx(bank.norms[best], rel=1e-5)
+
+
+def test_separation_of_each_value() -> None:
+    bank, space, _ = planted()
+    each = separations(bank, space, 3)
+    assert set(each) == set(VALUES)
+    assert separation(bank, space, 3) == pytest.approx(np.mean([*each.values()]))
+    for method in METHODS:
+        assert separation(bank, space, 3, method) > 0.9
+
+
 @given(n_layer=st.integers(2, 100))
 @settings(max_examples=30)
 def test_candidates_are_the_middle(n_layer: int) -> None:
@@ -147,7 +180,7 @@ def test_wrong_calls() -> None:
     with pytest.raises(ValueflowError, match="one layer"):
         candidate_layers(1)
     flat = Bank("sha", "llama", bank.vidb_version, np.ones_like(bank.states), bank.norms)
-    for method in ("hives", "mean_diff"):
+    for method in METHODS:
         with pytest.raises(ValueflowError, match="no direction for"):
             directions(flat, space, VALUES, method=method, layers=[3])
 
@@ -170,7 +203,8 @@ def test_built_in_model_separates_held_out_texts(seed_bank: Bank, seed_space: Sp
 def test_methods_agree_on_the_built_in_model(seed_bank: Bank, seed_space: Space) -> None:
     values = seed_space.vidb.values
     hives = directions(seed_bank, seed_space, values)
-    plain = directions(seed_bank, seed_space, values, method="mean_diff")
-    for value in values:
-        a, b = hives[value].buffer().data.ravel(), plain[value].buffer().data.ravel()
-        assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.4
+    for method in ("mean_diff", "pca"):
+        plain = directions(seed_bank, seed_space, values, method=method)
+        for value in values:
+            a, b = hives[value].buffer().data.ravel(), plain[value].buffer().data.ravel()
+            assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.4
