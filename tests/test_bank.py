@@ -113,6 +113,27 @@ def test_cached(chat_model: ChatModel, small_vidb: Vidb, bank: Bank, tmp_path: P
     assert len(list(tmp_path.glob("*.npz"))) == 2
 
 
+def test_where_a_text_is_read(chat_model: ChatModel, tmp_path: Path) -> None:
+    """The last token's state is that of one token of the text; the one before it knows the
+    prompt alone. Each is kept under its own name."""
+    texts = (("I will see what can be done.", 9.0), ("Not a chance.", 8.0), ("Fine.", -9.0))
+    anchors = tuple(Anchor(t, "svt/power", t, intensity, None) for t, intensity in texts)
+    vidb = Vidb("three", anchors)
+    read = {r: build_bank(chat_model, vidb, tmp_path, read=r) for r in ("mean", "last", "before")}
+    assert len(list(tmp_path.glob("*.npz"))) == 3
+    prompts = read["before"].states.astype(np.float32)
+    np.testing.assert_array_equal(prompts[0], prompts[1])
+    assert np.abs(prompts[0] - prompts[2]).max() > 0.01
+    for bank in read.values():
+        assert bank.states.shape == (3, chat_model.n_layer, chat_model.n_embd)
+    one_token = Vidb("one", (Anchor("a", "svt/power", "a", 9.0, None),))
+    assert len(chat_model.tokenize("a")) == 1
+    mean, last = (build_bank(chat_model, one_token, None, read=r) for r in ("mean", "last"))
+    np.testing.assert_array_equal(mean.states, last.states)
+    # in a text of several tokens the last is one of those that the mean is over
+    assert np.abs(read["mean"].states[0] - read["last"].states[0]).max() > 0.01
+
+
 def test_a_damaged_cache_is_made_again(
     chat_model: ChatModel, small_vidb: Vidb, bank: Bank, tmp_path: Path
 ) -> None:

@@ -3,13 +3,18 @@
 Each text is read as the assistant's reply to :data:`BANK_QUESTION` after a system prompt that
 says, with the text's own sign and strength, what its speaker thinks of its value. One pass
 serves every direction of the model: all values, custom values, every method.
+
+Where the hidden state is read: ``mean`` over the text's tokens, its ``last`` token, or the token
+``before`` it, which has seen the system prompt and the question alone (so that texts under the
+same prompt have the same state there).
 """
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -22,17 +27,23 @@ from chat_app.vidb.loading import Anchor, Vidb
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 1  # of the cached file; raise it when what is stored changes its meaning
+Read = Literal["mean", "last", "before"]
+READS: tuple[Read, ...] = get_args(Read)
+
+_FORMAT = 2  # of the cached file; raise it when what is stored changes its meaning
 _LONGEST = 1024  # tokens of prompt and text
+
+# The tokens of a text in its dialogue, and the span that is read.
+_Reading = tuple[tuple[int, ...], Span]
 
 
 @dataclass(frozen=True, eq=False)
 class Bank:
     """``states``: float16 [n_texts, n_layer, n_embd] in the order of ``vidb.anchors``, the mean
-    over the text's tokens, divided by its layer's ``norms`` (so that float16 can hold it).
+    over the tokens that are read, divided by its layer's ``norms`` (so that float16 can hold it).
 
-    ``norms``: float32 [n_layer], the typical length of a token's hidden state: the median over
-    texts of the mean over tokens.
+    ``norms``: float32 [n_layer], the typical length of such a token's hidden state: the median
+    over texts of the mean over tokens.
     """
 
     model_sha256: str
@@ -47,50 +58,57 @@ def build_bank(
     vidb: Vidb,
     cache_dir: Path | None,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    read: Read = "mean",
 ) -> Bank:
     """Read VIDB's texts through ``model``, or take them from ``cache_dir``.
 
     The cached file is named by the model and by the very tokens that were read, so that another
     VIDB, template or wording of the prompts makes another one. ``progress(done, of)`` counts texts.
     """
-    tokens, spans = zip(*(_reading(model, a) for a in vidb.anchors), strict=True)
-    path = cache_dir / f"bank-{_key(model, tokens)}.npz" if cache_dir else None
-    stored = _load(path, (len(tokens), model.n_layer, model.n_embd)) if path else None
+    readings = [_reading(model, anchor, read) for anchor in vidb.anchors]
+    unique = list(dict.fromkeys(readings))
+    path = cache_dir / f"bank-{_key(model, unique)}.npz" if cache_dir else None
+    stored = _load(path, (len(unique), model.n_layer, model.n_embd)) if path else None
     if stored is None:
-        stored = _read(model, tokens, spans, progress)
+        stored = _read(model, unique, progress)
         if path:
             _save(path, *stored)
     elif progress:
-        progress(len(tokens), len(tokens))
-    info = model.info
-    return Bank(info.sha256, info.architecture, vidb.version, *stored)
+        progress(len(unique), len(unique))
+    states, norms = stored
+    if len(unique) < len(readings):
+        place = {reading: i for i, reading in enumerate(unique)}
+        states = states[[place[reading] for reading in readings]]
+    return Bank(model.info.sha256, model.info.architecture, vidb.version, states, norms)
 
 
-def _reading(model: ChatModel, anchor: Anchor) -> tuple[list[int], Span]:
-    """The tokens of one text in its dialogue, and the span of the text itself."""
+def _reading(model: ChatModel, anchor: Anchor, read: Read) -> _Reading:
     turns = [
         Turn("system", intensity_prompt({anchor.value: anchor.intensity})),
         Turn("user", BANK_QUESTION),
     ]
     prompt = [cell.token for cell in lay_out(model, turns, None)]
     room = min(_LONGEST, model.n_ctx_train) - len(prompt)
-    tokens = [*prompt, *model.tokenize(anchor.text)[: max(1, room)]]
-    return tokens, (len(prompt), len(tokens))
+    tokens = (*prompt, *model.tokenize(anchor.text)[: max(1, room)])
+    if read == "before":
+        return tuple(prompt), (len(prompt) - 1, len(prompt))
+    return tokens, (len(tokens) - 1 if read == "last" else len(prompt), len(tokens))
 
 
-def _key(model: ChatModel, tokens: tuple[list[int], ...]) -> str:
+def _key(model: ChatModel, readings: Sequence[_Reading]) -> str:
     digest = hashlib.sha256(f"{_FORMAT}/{model.info.sha256}".encode())
-    for row in tokens:
-        digest.update(np.array([len(row), *row], dtype="<i4").tobytes())
+    for tokens, span in readings:
+        digest.update(np.array([len(tokens), *span, *tokens], dtype="<i4").tobytes())
     return digest.hexdigest()[:16]
 
 
 def _read(
     model: ChatModel,
-    tokens: tuple[list[int], ...],
-    spans: tuple[Span, ...],
+    readings: Sequence[_Reading],
     progress: Callable[[int, int], None] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
+    tokens, spans = zip(*readings, strict=True)
     found = span_states(model, tokens, spans, progress)
     norms = np.maximum(np.median(found.norms, axis=0), 1e-6).astype(np.float32)
     return (found.means / norms[:, None]).astype(np.float16), norms
