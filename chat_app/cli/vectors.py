@@ -13,6 +13,7 @@ from chat_app.cli.console import (
     print_table,
     progress,
     settings_with,
+    write_out,
 )
 from chat_app.cli.profiles import Set, resolve
 from chat_app.errors import ValueflowError
@@ -20,8 +21,11 @@ from chat_app.errors import ValueflowError
 if TYPE_CHECKING:
     from chat_app.chat.studio import Studio
     from chat_app.steering.control_vector import ControlVector
+    from chat_app.steering.direction_report import DirectionReport
 
-app = typer.Typer(help="Control vectors: build, list, export, import.", no_args_is_help=True)
+app = typer.Typer(
+    help="Control vectors: build, report, list, export, import.", no_args_is_help=True
+)
 
 Model = Annotated[str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:file.gguf".')]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON value.")]
@@ -100,6 +104,64 @@ def _print_entries(rows: list[dict[str, object]], title: str | None = None) -> N
 
 
 @app.command()
+def report(
+    method: Annotated[str, typer.Option(help="hives, mean_diff or pca.")] = "hives",
+    model: Model = None,
+    hives: HivesOption = None,
+    vidb: VidbOption = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Show so many pairs a side.")] = 8,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the cosines as a picture, an HTML page.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the directions are worth: held-out separation a layer, cosines, lengths."""
+    from chat_app.steering.contrasts import METHODS
+
+    if method not in METHODS:
+        raise typer.BadParameter(f"--method {method}: it is {', '.join(METHODS)}.")
+    studio = _studio(model, hives, vidb)
+    from chat_app.steering.direction_report import direction_report
+    from chat_app.values.taxonomy import STEERED
+
+    with progress() as studio.progress:
+        values = [value for value in STEERED if value in studio.space.axes]
+        found = direction_report(
+            studio.model.info.name,
+            studio.bank,
+            studio.space,
+            values,
+            method,
+        )
+    if out is not None:
+        from chat_app.steering.heatmap import heatmap_page
+
+        write_out(heatmap_page(found), out)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        _print_report(found, pairs)
+
+
+def _print_report(found: "DirectionReport", pairs: int) -> None:
+    rows = []
+    for layer, by_value in found.separation.items():
+        lowest = min(by_value, key=lambda value: by_value[value])
+        mean = sum(by_value.values()) / len(by_value)
+        steered = "yes" if layer in found.layers else ""
+        rows.append((str(layer), steered, f"{mean:.3f}", f"{by_value[lowest]:.3f}", lowest))
+    title = f"Directions of {found.model} ({found.method}): AUC of texts that they never saw"
+    heads = ("layer", "steered", "mean AUC", "lowest", "of")
+    print_table(heads, rows, title=title, right=("layer", "mean AUC", "lowest"))
+    for title, side in zip(("Most alike", "Most opposed"), found.pairs(pairs), strict=True):
+        cells = [(a, b, f"{cosine:+.2f}") for a, b, cosine in side]
+        print_table(("value", "and", "cosine"), cells, title=title, right=("cosine",))
+    norms = found.norms
+    short, long = min(norms, key=lambda v: norms[v]), max(norms, key=lambda v: norms[v])
+    print(f"Lengths at coefficient 1: {norms[short]:.3g} ({short}) to {norms[long]:.3g} ({long}).")
+
+
+@app.command()
 def export(
     out: Out,
     value: Annotated[
@@ -154,10 +216,15 @@ def import_(
     file: Annotated[Path, typer.Argument(help="A control vector: GGUF, of llama.cpp or repeng.")],
     name: Annotated[str | None, typer.Option(help="What to call it. [the file's name]")] = None,
     model: Model = None,
+    any_file: Annotated[
+        bool,
+        typer.Option("--any-file", help="Take one made for another file (precision) of the model."),
+    ] = False,
 ) -> None:
     """Keep a control vector for `valueflow reply --vector NAME`, once it fits the model."""
     from chat_app.steering.imported import import_vector
 
     studio = _studio(model)
-    kept = import_vector(file, studio.settings.vectors_dir, studio.model.info, name)
+    folder, info = studio.settings.vectors_dir, studio.model.info
+    kept = import_vector(file, folder, info, name, any_file=any_file)
     note(f"Imported {kept}: `valueflow reply TEXT --vector {kept}=1`.")
