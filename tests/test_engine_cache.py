@@ -12,8 +12,9 @@ from chat_app.llm.prompt import Cell, lay_out
 from tests.random_models import random_vector
 
 SAMPLING = Sampling(temperature=1.0, max_tokens=24, seed=11)
-# float tolerance: batches of other sizes round otherwise, and the cache is float16
-CLOSE = 0.1
+# float tolerance: a token by itself rounds otherwise than one in a batch, and weights, states and
+# cache have 8 to 16 bits; one state that is rounded to the other side moves the logits by 0.1
+CLOSE = 0.2
 # The built-in model was trained to mind little but its own directions, so random ones are long.
 STRONG = 8.0
 
@@ -39,8 +40,8 @@ def test_live_and_read_afresh_are_the_same(engine: Engine) -> None:
     np.testing.assert_allclose(fresh.next_logits(turns, vector=final), live, atol=CLOSE)
     # and the comparison could fail: without the replies' vectors it is another state
     plain = [Turn(t.role, t.text, t.tokens) for t in turns]
-    assert np.abs(fresh.next_logits(plain, vector=final) - live).max() > 0.3
-    assert np.abs(fresh.next_logits(turns) - live).max() > 0.3
+    assert np.abs(fresh.next_logits(plain, vector=final) - live).max() > 1.0
+    assert np.abs(fresh.next_logits(turns) - live).max() > 1.0
     fresh.close()
 
 
@@ -111,7 +112,7 @@ def test_long_prompts_are_read_in_chunks_and_cancelled_between_them(chat_model: 
     engine = Engine(chat_model, n_ctx=2048)
     long = [Turn("user", " ".join(f"word{i}" for i in range(260)))]
     whole = engine.next_logits(long)
-    assert len(engine._cells) > 512
+    assert len(lay_out(chat_model, long, None)) > 512
     cancel = threading.Event()
     cancel.set()
     fresh = Engine(chat_model, n_ctx=2048)

@@ -5,13 +5,14 @@ import os
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import llama_cpp.llama_cpp as lib
 import numpy as np
 
 from chat_app.errors import ValueflowError
 from chat_app.llm import bindings
+from chat_app.llm.context_options import ContextOptions, why_no_context
 
 if TYPE_CHECKING:
     from chat_app.llm.model import ChatModel
@@ -22,6 +23,13 @@ _ONE_THREAD_BELOW = 50_000_000  # parameters
 
 class EngineError(ValueflowError):
     """llama.cpp could not do what it was asked."""
+
+
+class ContextFullError(EngineError):
+    """The KV cache has no room for these tokens; it holds what it held before."""
+
+    def __init__(self) -> None:
+        super().__init__("The model's context is full; start a new conversation.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +74,9 @@ class Context:
         n_seq: int = 1,
         n_threads: int | None = None,
         eval_callback: "ctypes._FuncPointer | None" = None,
+        options: ContextOptions | None = None,
     ) -> None:
+        options = options or ContextOptions()
         self.model = model  # a context outlives its model only at the price of a crash
         params = lib.llama_context_default_params()
         params.n_ctx = n_ctx
@@ -74,22 +84,25 @@ class Context:
         params.n_seq_max = n_seq
         params.kv_unified = True
         params.no_perf = True
+        options.apply(params)
         one, many = default_threads(model.n_params)
         params.n_threads, params.n_threads_batch = n_threads or one, n_threads or many
         if eval_callback is not None:
             self._eval_callback = eval_callback  # llama.cpp holds only its address
             params.cb_eval = eval_callback
+        bindings.clear_recent_log()
         self.handle = lib.llama_init_from_model(model.handle, params)
         if not self.handle:
             raise EngineError(
-                f"There is not enough memory for a context of {n_ctx} tokens with "
+                why_no_context(bindings.recent_log(), options)
+                or f"There is not enough memory for a context of {n_ctx} tokens with "
                 f"{model.info.name if hasattr(model, 'info') else 'this model'}; "
                 "choose a smaller one (VALUEFLOW_N_CTX)."
             )
         self.n_batch = int(params.n_batch)
         self._memory = lib.llama_get_memory(self.handle)
-        self._batch = lib.llama_batch_init(self.n_batch, 0, n_seq)
-        self._close = weakref.finalize(self, _free, self.handle, self._batch)
+        self._batch = _Batch(self.n_batch, n_seq)
+        self._close = weakref.finalize(self, lib.llama_free, self.handle)
         self._vector: str | None = None
 
     def close(self) -> None:
@@ -127,29 +140,19 @@ class Context:
         tokens: Sequence[int],
         positions: Sequence[int],
         *,
-        sequences: Sequence[Sequence[int]] | None = None,
+        sequences: Sequence[int] | Sequence[Sequence[int]] | None = None,
         logits: Sequence[int] = (),
     ) -> None:
         """Run ``tokens`` (at most ``n_batch``) through the model, adding them to the KV cache.
 
-        ``sequences`` are those that each token belongs to (default: 0 alone); ``logits`` the
-        indices whose next-token logits are wanted.
+        ``sequences``: the one, or those, that each token belongs to (default: 0); ``logits``: the
+        indices whose next-token logits are wanted. Raises :class:`ContextFullError` where there
+        are not enough free cells.
         """
-        batch = self._batch
-        batch.n_tokens = len(tokens)
-        for i, (token, position) in enumerate(zip(tokens, positions, strict=True)):
-            batch.token[i] = token
-            batch.pos[i] = position
-            owners = sequences[i] if sequences else (0,)
-            batch.n_seq_id[i] = len(owners)
-            for place, owner in enumerate(owners):
-                batch.seq_id[i][place] = owner
-            batch.logits[i] = 0
-        for i in logits:
-            batch.logits[i] = 1
-        code = lib.llama_decode(self.handle, batch)
+        self._batch.fill(tokens, positions, sequences, logits)
+        code = lib.llama_decode(self.handle, self._batch.struct)
         if code == 1:
-            raise EngineError("The model's context is full; start a new conversation.")
+            raise ContextFullError
         if code:
             raise EngineError(f"llama.cpp failed to run the model (code {code}).")
 
@@ -158,14 +161,61 @@ class Context:
         row = lib.llama_get_logits_ith(self.handle, index)
         return np.ctypeslib.as_array(row, shape=(self.model.n_vocab,)).copy()
 
-    def trim(self, keep: int) -> bool:
+    def trim(self, keep: int, sequence: int = 0) -> bool:
         """Forget all but the first ``keep`` positions; False where the model cannot do that."""
-        if keep == 0:
-            lib.llama_memory_clear(self._memory, False)
-            return True
-        return bool(lib.llama_memory_seq_rm(self._memory, 0, keep, -1))
+        return bool(lib.llama_memory_seq_rm(self._memory, sequence, keep, -1))
+
+    def clear(self) -> None:
+        """Forget all sequences."""
+        lib.llama_memory_clear(self._memory, False)
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Let the sequence ``target`` begin with the first ``length`` cells of ``source``.
+
+        The cells are shared, not copied, until one of the two forgets them.
+        """
+        lib.llama_memory_seq_cp(self._memory, source, target, 0, length)
 
 
-def _free(handle: int, batch: "lib.llama_batch") -> None:
-    lib.llama_batch_free(batch)
-    lib.llama_free(handle)
+class _Batch:
+    """A ``llama_batch`` of at most ``size`` tokens, whose columns are numpy arrays."""
+
+    def __init__(self, size: int, n_seq: int) -> None:
+        self._tokens, self._positions, self._counts = np.zeros((3, size), dtype=np.int32)
+        self._owners = np.zeros((size, n_seq), dtype=np.int32)
+        self._wanted = np.zeros(size, dtype=np.int8)
+        start, step = self._owners.ctypes.data, self._owners.strides[0]
+        self._rows = (start + step * np.arange(size)).astype(np.uintp)
+        self.struct = lib.llama_batch(
+            token=_address(self._tokens, ctypes.c_int32),
+            pos=_address(self._positions, ctypes.c_int32),
+            n_seq_id=_address(self._counts, ctypes.c_int32),
+            seq_id=_address(self._rows, ctypes.POINTER(ctypes.c_int32)),
+            logits=_address(self._wanted, ctypes.c_int8),
+        )
+
+    def fill(
+        self,
+        tokens: Sequence[int],
+        positions: Sequence[int],
+        sequences: Sequence[int] | Sequence[Sequence[int]] | None,
+        wanted: Sequence[int],
+    ) -> None:
+        n = self.struct.n_tokens = len(tokens)
+        self._tokens[:n] = tokens
+        self._positions[:n] = positions
+        self._counts[:n] = 1
+        if sequences is None:
+            self._owners[:n, 0] = 0
+        elif isinstance(sequences[0], int):
+            self._owners[:n, 0] = sequences
+        else:
+            for i, owners in enumerate(cast(Sequence[Sequence[int]], sequences)):
+                self._counts[i] = len(owners)
+                self._owners[i, : len(owners)] = owners
+        self._wanted[:n] = 0
+        self._wanted[list(wanted)] = 1
+
+
+def _address(column: np.ndarray, kind: type) -> "ctypes._Pointer[ctypes.c_int]":
+    return column.ctypes.data_as(ctypes.POINTER(kind))

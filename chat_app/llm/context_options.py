@@ -22,7 +22,9 @@ KV_BYTES: dict[str, float] = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
 
 @dataclass(frozen=True)
 class ContextOptions:
-    """``flash_attention``: "auto" uses it where every device can. ``kv_type``: how keys and values
+    """``flash_attention``: "auto" uses it on a GPU where every device can. On a processor it is the
+    slower one for long conversations, and rounds otherwise in batches of another size, so that a
+    reply written beside others would not be the one written alone. ``kv_type``: how keys and values
     are kept; the small types take half or a quarter of the memory and need flash attention.
     """
 
@@ -40,7 +42,9 @@ class ContextOptions:
 
     def apply(self, params: "lib.llama_context_params") -> None:
         """Put them into llama.cpp's parameters of a context."""
-        params.flash_attn_type = _FLASH[self.flash_attention]
+        plain = self.flash_attention == "auto" and self.kv_type == "f16"
+        on_cpu = plain and not lib.llama_supports_gpu_offload()
+        params.flash_attn_type = _FLASH["off" if on_cpu else self.flash_attention]
         params.type_k = params.type_v = _KV[self.kv_type]
 
 

@@ -1,57 +1,56 @@
 """The engine: turns and a control vector in, a stream of tokens out.
 
-It keeps one conversation's cells in llama.cpp's KV cache and reads only what differs from them,
-so neither a longer conversation nor a changed profile makes it read the history again. It knows
-nothing of values or profiles: a vector is a buffer with a hash.
+One thread owns the llama.cpp context (:mod:`chat_app.llm.scheduler`); everything else sends it
+requests and iterates over tokens. Each conversation's cells stay in a slot of the KV cache, so
+neither a longer conversation nor a changed profile makes it read the history again, and many
+conversations are written at once. The engine knows nothing of values or profiles: a vector is a
+buffer with a hash.
 """
 
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+import weakref
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Literal
+from typing import Any, TypeVar
 
 import numpy as np
 
 from chat_app.llm.context import Context, EngineError, VectorBuffer
+from chat_app.llm.context_options import ContextOptions
+from chat_app.llm.jobs import Finish, Job, Piece, Reading, Reply, VectorNames, Writing
+from chat_app.llm.kv import kv_bytes_per_token, steps_back
+from chat_app.llm.logprobs import log_norm
 from chat_app.llm.model import ChatModel
 from chat_app.llm.prompt import Cell, Turn, fit
-from chat_app.llm.sampling import ReplyText, Sampler, Sampling
+from chat_app.llm.sampling import ReplyText, Sampling
+from chat_app.llm.scheduler import EngineBusyError, Scheduler
+from chat_app.llm.slots import Slots
 
-__all__ = ["Engine", "EngineError", "Piece", "Reply", "Sampling", "Turn", "VectorBuffer"]
+__all__ = [
+    "Engine",
+    "EngineBusyError",
+    "EngineError",
+    "Finish",
+    "Piece",
+    "Reply",
+    "Request",
+    "Sampling",
+    "Spoken",
+    "Turn",
+    "VectorBuffer",
+    "rest",
+]
 
-Finish = Literal["stop", "length", "cancelled"]
-_WAIT = 0.05  # seconds between two looks at ``cancel`` while another reply is being written
+W = TypeVar("W", "Request", "Spoken")
 
-
-@dataclass(frozen=True)
-class Piece:
-    """One drawn token and the text that can be shown because of it (perhaps none yet)."""
-
-    text: str
-    token: int
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A finished reply. ``tokens`` are those of ``text``; times in seconds from the request."""
-
-    text: str
-    tokens: tuple[int, ...]
-    finish: Finish
-    prompt_tokens: int
-    reused_tokens: int
-    reply_tokens: int
-    ttft_s: float
-    seconds: float
-    dropped_turns: int = 0
-
-    @property
-    def tokens_per_s(self) -> float:
-        """Reply tokens per second after the first."""
-        writing = self.seconds - self.ttft_s
-        return (self.reply_tokens - 1) / writing if self.reply_tokens > 1 and writing > 0 else 0.0
+_WAIT = 0.05  # seconds between two looks at ``cancel`` while there is nothing to read
+_UNDER_WAY = 4  # of many replies: jobs a slot, those that wait included
+# What the KV cache may hold beyond one whole conversation, so that others stay in it too. Every
+# token attends to all cells that are in use, to those of others in vain: so not too many of them.
+_SPARE_BYTES = 512 * 2**20
+_SPARE_CELLS = 3072
 
 
 @dataclass(frozen=True)
@@ -63,21 +62,53 @@ class Request:
     vector: VectorBuffer | None = None
 
 
+@dataclass(frozen=True)
+class Spoken:
+    """A reply whose likelihood is wanted: its ``tokens`` after ``turns``, read under ``vector``."""
+
+    turns: Sequence[Turn]
+    tokens: Sequence[int]
+    vector: VectorBuffer | None = None
+
+
 class Engine:
-    """One context of a model. Requests from several threads are served one after another."""
+    """One context of a model, its slots and its thread. Any thread may ask; ``close`` it.
+
+    ``n_ctx``: tokens of one conversation; the KV cache holds several where memory is cheap, one
+    at least. ``n_slots``: conversations that are kept or written at once. ``queue``: replies that
+    may wait for a slot.
+    """
 
     def __init__(
-        self, model: ChatModel, *, n_ctx: int = 4096, n_threads: int | None = None
+        self,
+        model: ChatModel,
+        *,
+        n_ctx: int = 4096,
+        n_threads: int | None = None,
+        n_slots: int = 16,
+        queue: int = 64,
+        options: ContextOptions | None = None,
     ) -> None:
         self.model = model
         self.n_ctx = min(n_ctx, model.n_ctx_train)
-        self._context = Context(model, n_ctx=self.n_ctx, n_threads=n_threads)
-        self._cells: list[Cell] = []  # always a prefix of what the KV cache holds
-        self._lock = threading.Lock()
+        self.n_slots = n_slots
+        options = options or ContextOptions()
+        spare = min(
+            _SPARE_BYTES // kv_bytes_per_token(model, options.kv_type),
+            max(_SPARE_CELLS, self.n_ctx),
+        )
+        cells = min(n_slots * self.n_ctx, self.n_ctx + spare)
+        context = Context(model, n_ctx=cells, n_seq=n_slots, n_threads=n_threads, options=options)
+        slots = Slots(context, n_slots, steps_back=steps_back(model))
+        self._names = VectorNames()
+        self._scheduler = Scheduler(context, slots, n_slots=n_slots, queue=queue)
+        # Made after the context's own finalizer, so that it runs before it: also at the end of
+        # the process, nobody may free a context that the thread still works with.
+        self._close = weakref.finalize(self, self._scheduler.close)
 
     def close(self) -> None:
-        with self._lock:
-            self._context.close()
+        """End what is being written, as if it were cancelled, and give the memory back."""
+        self._close()
 
     def stream(
         self,
@@ -89,19 +120,33 @@ class Engine:
     ) -> Generator[Piece, None, Reply]:
         """Write the reply to ``turns`` under ``vector``; the generator returns the Reply.
 
-        ``cancel`` ends it within one token (or one chunk of a long prompt), also while it waits
-        for another reply. Closing the generator does the same. Raises :class:`EngineError` where
-        the last turn does not fit the context.
+        ``cancel`` ends it within one token (or one part of a long prompt), also while it waits
+        for a slot; the reply is then what had been read of it. Closing the generator does the
+        same. Raises :class:`EngineError` where the last turn does not fit the context, and
+        :class:`EngineBusyError` where too many wait.
         """
-        begun = time.perf_counter()
-        cancel = cancel or threading.Event()
-        while not self._lock.acquire(timeout=_WAIT):
-            if cancel.is_set():
-                return Reply("", (), "cancelled", 0, 0, 0, 0.0, time.perf_counter() - begun)
+        begun, cancel = time.perf_counter(), cancel or threading.Event()
+        job = self._writing(Request(turns, sampling, vector), begun, cancel, streamed=True)
+        self._scheduler.submit([job])
+        seen, whole = ReplyText(self.model, sampling.stop), False
         try:
-            return (yield from self._write(turns, sampling, vector, cancel, begun))
+            while not cancel.is_set():
+                try:
+                    piece = job.next_piece(_WAIT)
+                except TimeoutError:
+                    continue
+                if piece is None:
+                    whole = True
+                    break
+                seen.add(piece.token)
+                yield piece
         finally:
-            self._lock.release()
+            job.leave()
+            self._scheduler.look()
+        reply: Reply = job.result.result()
+        if (held := seen.finish()) and seen.tokens:
+            yield Piece(held, seen.tokens[-1])
+        return reply if whole else job.reply(seen, "cancelled")
 
     def reply(
         self,
@@ -112,7 +157,12 @@ class Engine:
         cancel: threading.Event | None = None,
     ) -> Reply:
         """The whole reply at once; as :meth:`stream`."""
-        return rest(self.stream(turns, sampling, vector=vector, cancel=cancel))
+        job = self._writing(
+            Request(turns, sampling, vector), time.perf_counter(), cancel or threading.Event()
+        )
+        self._scheduler.submit([job])
+        reply: Reply = self._result(job)
+        return reply
 
     def replies(
         self,
@@ -125,17 +175,14 @@ class Engine:
 
         What their prompts have in common is read once, and replies under one vector are decoded
         as a batch. ``done(i, reply)`` is told of each as it ends. Cancelled ones are what they
-        were by then.
+        were by then. They leave a slot to others and may be as many as one likes.
         """
-        found = []
-        for i, request in enumerate(requests):
-            reply = self.reply(
-                request.turns, request.sampling, vector=request.vector, cancel=cancel
-            )
-            found.append(reply)
-            if done:
-                done(i, reply)
-        return found
+        cancel = cancel or threading.Event()
+
+        def job(request: Request) -> Writing:
+            return self._writing(request, time.perf_counter(), cancel)
+
+        return self._all(requests, job, done)
 
     def log_probs(
         self, turns: Sequence[Turn], tokens: Sequence[int], *, vector: VectorBuffer | None = None
@@ -145,110 +192,98 @@ class Engine:
         Natural logarithms, of the model's own distribution (temperature 1, no truncation).
         Raises :class:`EngineError` where they do not fit the context.
         """
-        found = np.zeros(len(tokens), dtype=np.float32)
-        with self._lock:
-            prompt = fit(self.model, turns, vector, n_ctx=self.n_ctx, reserve=len(tokens))
-            vectors = _vectors(prompt.turns, vector)
-            cells = [*prompt.cells]
-            for i, token in enumerate(tokens):
-                self._read(cells, vectors, threading.Event())
-                logits = self._context.logits().astype(np.float64)
-                top = logits.max()
-                found[i] = logits[token] - top - np.log(np.exp(logits - top).sum())
-                cells.append(Cell(token, vector.hash if vector else None))
+        (found,) = self.log_probs_of([Spoken(turns, tokens, vector)])
         return found
+
+    def log_probs_of(
+        self, spoken: Sequence[Spoken], *, cancel: threading.Event | None = None
+    ) -> list[np.ndarray]:
+        """:meth:`log_probs` of many replies, in batches; empty for what was not read before
+        ``cancel``."""
+        cancel = cancel or threading.Event()
+        rows = self._all(spoken, lambda one: self._likelihood(one, cancel), None)
+        return [np.array(row or (), dtype=np.float32) for row in rows]
 
     def next_logits(
         self, turns: Sequence[Turn], *, vector: VectorBuffer | None = None
     ) -> np.ndarray:
         """float32 [n_vocab]: the logits of the first token of a reply to ``turns``."""
-        with self._lock:
-            prompt = fit(self.model, turns, vector, n_ctx=self.n_ctx, reserve=1)
-            self._read(prompt.cells, _vectors(turns, vector), threading.Event())
-            return self._context.logits()
+        prompt = fit(self.model, turns, vector, n_ctx=self.n_ctx, reserve=1)
+        job = Reading(
+            prompt.cells, _vectors(prompt.turns, vector), self._names,
+            first=len(prompt.cells) - 1, use=lambda row, cell: row,
+        )  # fmt: skip
+        self._scheduler.submit([job])
+        (row,) = self._result(job)
+        return np.asarray(row)
 
-    def _write(
+    def _writing(
+        self, request: Request, begun: float, cancel: threading.Event, *, streamed: bool = False
+    ) -> Writing:
+        reserve = min(request.sampling.max_tokens, max(1, self.n_ctx // 4))
+        prompt = fit(self.model, request.turns, request.vector, n_ctx=self.n_ctx, reserve=reserve)
+        return Writing(
+            self.model, prompt, _vectors(prompt.turns, request.vector), self._names,
+            sampling=request.sampling,
+            longest=min(request.sampling.max_tokens, self.n_ctx - len(prompt.cells) + 1),
+            begun=begun, cancel=cancel, streamed=streamed,
+        )  # fmt: skip
+
+    def _likelihood(self, spoken: Spoken, cancel: threading.Event) -> Reading:
+        tokens, vector = list(spoken.tokens), spoken.vector
+        prompt = fit(self.model, spoken.turns, vector, n_ctx=self.n_ctx, reserve=len(tokens))
+        steered, begin = vector.hash if vector else None, len(prompt.cells) - 1
+        # the last token's own logits say nothing of the reply
+        cells = [*prompt.cells, *(Cell(token, steered) for token in tokens[:-1])]
+        return Reading(
+            cells, _vectors(prompt.turns, vector), self._names, first=begin, cancel=cancel,
+            use=lambda row, cell: float(row[tokens[cell - begin]]) - log_norm(row),
+        )  # fmt: skip
+
+    def _all(
         self,
-        turns: Sequence[Turn],
-        sampling: Sampling,
-        vector: VectorBuffer | None,
-        cancel: threading.Event,
-        begun: float,
-    ) -> Generator[Piece, None, Reply]:
-        reserve = min(sampling.max_tokens, max(1, self.n_ctx // 4))
-        prompt = fit(self.model, turns, vector, n_ctx=self.n_ctx, reserve=reserve)
-        reused = self._read(prompt.cells, _vectors(prompt.turns, vector), cancel)
-        text, ttft = ReplyText(self.model, sampling.stop), 0.0
-        longest = min(sampling.max_tokens, self.n_ctx - len(prompt.cells) + 1)
-        finish: Finish = "cancelled"
-        sampler = Sampler(sampling, self.model)
-        try:
-            while not cancel.is_set():
-                token = sampler.sample(self._context).token
-                ttft = ttft or time.perf_counter() - begun
-                if self.model.ends_reply(token):
-                    finish = "stop"
-                    break
-                yield Piece(text.add(token), token)
-                if text.stopped or len(text.tokens) >= longest:
-                    finish = "stop" if text.stopped else "length"
-                    break
-                if not cancel.is_set():
-                    self._append(token, vector)
-        finally:
-            sampler.close()
-        if (held := text.finish()) and text.tokens:
-            yield Piece(held, text.tokens[-1])
-        return Reply(
-            text=text.text,
-            tokens=text.settled_tokens(),
-            finish=finish,
-            prompt_tokens=len(prompt.cells),
-            reused_tokens=reused,
-            reply_tokens=len(text.tokens),
-            ttft_s=ttft,
-            seconds=time.perf_counter() - begun,
-            dropped_turns=prompt.dropped,
-        )
+        wanted: Sequence[W],
+        job_of: Callable[[W], Job],
+        done: Callable[[int, Any], None] | None,
+    ) -> list[Any]:
+        """The results of the jobs of ``wanted``, some of which are under way at a time.
 
-    def _append(self, token: int, vector: VectorBuffer | None) -> None:
-        self._context.set_vector(vector)
-        self._context.decode([token], [len(self._cells)], logits=[0])
-        self._cells.append(Cell(token, vector.hash if vector else None))
-
-    def _read(
-        self,
-        cells: Sequence[Cell],
-        vectors: dict[str | None, VectorBuffer | None],
-        cancel: threading.Event,
-    ) -> int:
-        """Bring the KV cache to ``cells`` and their last token's logits; how many were there.
-
-        ``self._cells`` shrinks before the cache does and grows after it, and whatever lies
-        beyond is removed first: an exception anywhere leaves a state that is right.
+        Those under one vector come together, so that their batches are full.
         """
-        kept = _common_prefix(self._cells, cells)
-        kept = min(kept, len(cells) - 1)  # the last token is read again for its logits
-        del self._cells[kept:]
-        if not self._context.trim(kept):  # recurrent models cannot step back
-            kept = 0
-            self._cells.clear()
-            self._context.trim(0)
-        for hash_, run in groupby(cells[kept:], key=lambda cell: cell.vector):
-            self._context.set_vector(vectors[hash_])
-            waiting = list(run)
-            while waiting:
-                if cancel.is_set():
-                    return kept
-                chunk, waiting = waiting[: self._context.n_batch], waiting[self._context.n_batch :]
-                at = len(self._cells)
-                self._context.decode(
-                    [cell.token for cell in chunk],
-                    range(at, at + len(chunk)),
-                    logits=[len(chunk) - 1] if at + len(chunk) == len(cells) else (),
-                )
-                self._cells += chunk
-        return kept
+        found: list[Any] = [None] * len(wanted)
+        under_way: deque[tuple[int, Job]] = deque()
+
+        def next_one() -> None:
+            i, job = under_way[0]
+            found[i] = self._result(job)
+            under_way.popleft()
+            if done:
+                done(i, found[i])
+
+        try:
+            for i in _by_vector(wanted):
+                job = job_of(wanted[i])
+                self._scheduler.submit([job], bulk=True)
+                under_way.append((i, job))
+                if len(under_way) >= _UNDER_WAY * self.n_slots:
+                    next_one()
+            while under_way:
+                next_one()
+        finally:
+            for _, job in under_way:
+                job.leave()
+            self._scheduler.look()
+        return found
+
+    def _result(self, job: Job) -> Any:
+        while True:
+            try:
+                return job.result.result(_WAIT)
+            except TimeoutError:
+                if job.result.done():
+                    raise
+                if job.cancelled:
+                    self._scheduler.look()
 
 
 def rest(pieces: Generator[Piece, None, Reply]) -> Reply:
@@ -261,16 +296,18 @@ def rest(pieces: Generator[Piece, None, Reply]) -> Reply:
             return reply
 
 
-def _common_prefix(old: Sequence[Cell], new: Sequence[Cell]) -> int:
-    for i, (a, b) in enumerate(zip(old, new, strict=False)):
-        if a != b:
-            return i
-    return min(len(old), len(new))
+def _by_vector(wanted: Sequence[Request] | Sequence[Spoken]) -> list[int]:
+    """Their places, those under one vector together, in the order in which these appear."""
+    order: dict[str | None, int] = {}
+    for one in wanted:
+        order.setdefault(one.vector.hash if one.vector else None, len(order))
+    place = [order[one.vector.hash if one.vector else None] for one in wanted]
+    return sorted(range(len(wanted)), key=lambda i: place[i])
 
 
 def _vectors(
     turns: Sequence[Turn], vector: VectorBuffer | None
-) -> dict[str | None, VectorBuffer | None]:
+) -> Mapping[str | None, VectorBuffer | None]:
     known: dict[str | None, VectorBuffer | None] = {None: None}
     known |= {t.vector.hash: t.vector for t in turns if t.vector}
     return known | ({vector.hash: vector} if vector else {})

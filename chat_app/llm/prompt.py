@@ -15,6 +15,7 @@ from chat_app.llm.model import ChatModel
 
 Role = Literal["system", "user", "assistant"]
 
+_PARTS = 4  # of the context, one of which is freed at a time
 # Unicode noncharacters: no text holds them, and no template changes them
 _MARK = re.compile("\ufdd0([0-9]+)\ufdd1")
 
@@ -104,21 +105,31 @@ def fit(
 ) -> Fitted:
     """Leave out the oldest turns, whole, until ``reserve`` tokens are free for the reply.
 
-    System turns stay, and what is left begins with a user turn. Raises :class:`EngineError`
-    where the last user turn alone leaves no room.
+    System turns stay, and what is left begins with a user turn. A quarter of the context is freed
+    at a time, so that the next turns find the beginning that this one has read. Raises
+    :class:`EngineError` where the last user turn alone leaves no room.
     """
-    kept = list(turns)
-    while True:
-        cells = lay_out(model, kept, vector)
-        if len(cells) + reserve <= n_ctx:
-            return Fitted(tuple(kept), cells, len(turns) - len(kept))
-        spoken = [i for i, t in enumerate(kept) if t.role != "system"]
-        later = [i for i in spoken[1:] if kept[i].role == "user"]
-        if not later:
-            if len(cells) < n_ctx:
-                return Fitted(tuple(kept), cells, len(turns) - len(kept))
-            raise EngineError(
-                f"The message is too long: {len(cells):,} tokens, and the model's context holds "
-                f"{n_ctx:,}. Shorten it, or set VALUEFLOW_N_CTX higher."
-            )
-        kept = [t for i, t in enumerate(kept) if t.role == "system" or i >= later[0]]
+    kept, cells = list(turns), lay_out(model, turns, vector)
+    whole, part = len(cells), max(1, n_ctx // _PARTS)
+    too_many = whole + reserve - n_ctx
+    goal = -(-too_many // part) * part
+    while whole - len(cells) < goal and (shorter := _without_oldest(kept)):
+        fewer = lay_out(model, shorter, vector)
+        if len(cells) + reserve <= n_ctx and not _without_oldest(shorter):
+            break  # rather the little room that there is than nothing but the last turn
+        kept, cells = shorter, fewer
+    if len(cells) >= n_ctx:
+        raise EngineError(
+            f"The message is too long: {len(cells):,} tokens, and the model's context holds "
+            f"{n_ctx:,}. Shorten it, or set VALUEFLOW_N_CTX higher."
+        )
+    return Fitted(tuple(kept), cells, len(turns) - len(kept))
+
+
+def _without_oldest(turns: Sequence[Turn]) -> list[Turn] | None:
+    """``turns`` from their next user turn on, with all system turns; None where there is none."""
+    spoken = [i for i, turn in enumerate(turns) if turn.role != "system"]
+    asked = [i for i in spoken[1:] if turns[i].role == "user"]
+    if not asked:
+        return None
+    return [turn for i, turn in enumerate(turns) if turn.role == "system" or i >= asked[0]]

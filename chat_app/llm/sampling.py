@@ -110,6 +110,7 @@ class Sampler:
         self._grammar = Grammar(sampling.grammar, model) if sampling.grammar is not None else None
         self._chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
         self._close = weakref.finalize(self, lib.llama_sampler_free, self._chain)
+        self._close.atexit = False  # as the process ends, the engine's thread may still draw
         if self._bias and self._grammar is None:
             lib.llama_sampler_chain_add(self._chain, _bias_link(sampling.logit_bias, model.n_vocab))
         for link in _links(sampling, model.n_vocab):

@@ -1,0 +1,27 @@
+"""What a model's KV cache is like, before one is made."""
+
+from typing import TYPE_CHECKING
+
+import llama_cpp.llama_cpp as lib
+
+from chat_app.llm.context_options import KV_BYTES, KvType
+
+if TYPE_CHECKING:
+    from chat_app.llm.model import ChatModel
+
+
+def kv_bytes_per_token(model: "ChatModel", kv_type: KvType = "f16") -> int:
+    """Bytes that one token takes: keys and values of every layer.
+
+    Taken from the numbers of heads, so an estimate for models whose heads are wider than
+    n_embd / n_head or whose layers differ.
+    """
+    heads = int(lib.llama_model_n_head(model.handle)) or 1
+    width = model.n_embd // heads * int(lib.llama_model_n_head_kv(model.handle))
+    return max(1, int(2 * model.n_layer * width * KV_BYTES[kv_type]))
+
+
+def steps_back(model: "ChatModel") -> bool:
+    """Whether the model can forget the end of what it read; recurrent ones cannot."""
+    handle = model.handle
+    return not (lib.llama_model_is_recurrent(handle) or lib.llama_model_is_hybrid(handle))
