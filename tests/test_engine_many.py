@@ -103,7 +103,8 @@ def test_replies_under_several_vectors_take_turns(make: Callable[..., Engine]) -
     engine = make()
     vectors = [None, random_vector(engine.model, 1), random_vector(engine.model, 2)]
     streams = [
-        engine.stream(question(i), endless(i), vector=vector) for i, vector in enumerate(vectors)
+        engine.stream(question(i), endless(i, 60), vector=vector)
+        for i, vector in enumerate(vectors)
     ]
     for stream in streams:
         next(stream)
@@ -112,8 +113,10 @@ def test_replies_under_several_vectors_take_turns(make: Callable[..., Engine]) -
         for stream in streams:
             next(stream)
     served = [next(iter(batch)) for batch in batches if len(batch) == 1]
-    assert len(served) == len(batches)
-    assert all(a != b for a, b in pairwise(served))
+    assert len(served) == len(batches) > 40
+    # nobody waits longer than two turns of four steps
+    for start in range(len(served) - 12):
+        assert set(served[start : start + 12]) == set(served)
     for stream in streams:
         stream.close()
 

@@ -131,10 +131,13 @@ class Engine:
         seen, whole = ReplyText(self.model, sampling.stop), False
         try:
             while not cancel.is_set():
+                waited_for = job.paused
                 try:
                     piece = job.next_piece(_WAIT)
                 except TimeoutError:
                     continue
+                if waited_for:
+                    self._scheduler.look()
                 if piece is None:
                     whole = True
                     break

@@ -3,8 +3,9 @@
 In each step it decodes one batch, all of whose cells are read under one vector, since that is how
 llama.cpp applies vectors. The job that has waited longest decides which vector; others under the
 same one come along, each with its next token or with a part of its prompt. So replies under one
-profile share a batch, those under several take turns step by step, and a long prompt is read in
-parts between other replies' tokens.
+profile share a batch, those under several take turns, and a long prompt is read in parts between
+other replies' tokens. After a change of vector llama.cpp plans its graph anew, at a fifth of a
+token's time (300M parameters), so that a turn has a few steps.
 
 Where the KV cache has no room for a step, the slots that nobody needs are forgotten, longest idle
 first; then the newest job gives up its place and reads again when another one has ended.
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 # Beside replies that are being written, a part of a prompt may take about so long, in seconds.
 _PATIENCE = 0.1
 _FEWEST = 16  # tokens of such a part
+_STEPS = 4  # of a turn, while replies under other vectors wait
 _WORTH = 16  # shared tokens for which a job waits until another has read them
 
 
@@ -55,6 +57,7 @@ class Scheduler:
         self._bulk_jobs: set[Job] = set()
         self._closing = False
         self._step, self._ended = 0, 0
+        self._turn, self._steps = 0, 0  # the vector whose turn it is, and for how many steps
         self._unadmitted = False  # whether the queues are worth another look
         self._speed = 1000.0  # prompt tokens per second
         self._thread: threading.Thread | None = None
@@ -82,6 +85,7 @@ class Scheduler:
     def look(self) -> None:
         """A job was cancelled, or its reader has read on."""
         with self._wake:
+            self._unadmitted = True
             self._wake.notify()
 
     def close(self) -> None:
@@ -108,13 +112,12 @@ class Scheduler:
             self._end(job)
 
     def _ready(self) -> bool:
-        waiting = self._unadmitted or any(
-            job.cancelled for queue in (self._people, self._bulk) for job in queue
-        )
-        return waiting or any(not job.paused or job.cancelled for job in self._active)
+        return self._unadmitted or any(not job.paused for job in self._active)
 
     def _admit(self) -> None:
         """Give slots to those who wait, as far as there are any."""
+        if not self._unadmitted:
+            return
         with self._wake:
             self._unadmitted = False
             waiting = [*self._people, *self._bulk]
@@ -172,9 +175,8 @@ class Scheduler:
         ready = [job for job in self._active if not job.paused]
         if not ready:
             return []
-        ready.sort(key=lambda job: job.served)
-        room, vector = self._context.n_batch, ready[0].vector
-        together = [job for job in ready if job.vector == vector]
+        together = self._whose_turn(ready)
+        room = self._context.n_batch
         # tokens of prompts that may be read while others wait for their next token
         spare = room
         if any(job.writing for job in self._active):
@@ -191,6 +193,17 @@ class Scheduler:
             spare -= 0 if job.writing else n
             job.served = self._step + 1
         return parts
+
+    def _whose_turn(self, ready: Sequence[Job]) -> list[Job]:
+        """Those of ``ready`` under the vector whose turn it is, longest waiting first."""
+        waiting = sorted(ready, key=lambda job: job.served)
+        same = [job for job in waiting if job.vector == self._turn]
+        if same and (self._steps < _STEPS or len(same) == len(waiting)):
+            self._steps += 1
+            return same
+        others = [job for job in waiting if job.vector != self._turn]
+        self._turn, self._steps = others[0].vector, 1
+        return [job for job in others if job.vector == self._turn]
 
     def _decode(self, parts: Sequence[_Part]) -> None:
         tokens: list[int] = []

@@ -13,7 +13,7 @@ import numpy as np
 
 from chat_app.llm.context import Context
 
-Keys: TypeAlias = array[int]  # of 64 bits
+Keys: TypeAlias = "array[int]"  # of 64 bits
 _VECTOR = 32  # bits below the vector's number
 
 
