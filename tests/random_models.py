@@ -162,6 +162,71 @@ def write_mamba(path: Path, *, n_embd: int = 64, n_layer: int = 3, seed: int = 0
     return path
 
 
+def write_plamo2(path: Path, *, n_embd: int = 64, seed: int = 0) -> Path:
+    """Write a random PLaMo 2 of a recurrent layer and one of attention, to ``path``.
+
+    llama.cpp's graph of it has no place for a control vector.
+    """
+    n_head, inner, state, kernel, step = 4, 2 * n_embd, 16, 4, 64
+    head, n_ff, heads_of = n_embd // n_head, 2 * n_embd, [0, n_head]
+    writer = gguf.GGUFWriter(str(path), "plamo2")
+    writer.add_context_length(2048)
+    writer.add_embedding_length(n_embd)
+    writer.add_block_count(len(heads_of))
+    writer.add_feed_forward_length(n_ff)
+    writer.add_head_count(n_head)
+    writer.add_head_count_kv(heads_of)
+    writer.add_key_length(head)
+    writer.add_value_length(head)
+    writer.add_rope_dimension_count(head)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_ssm_conv_kernel(kernel)
+    writer.add_ssm_inner_size(inner)
+    writer.add_ssm_state_size(state)
+    writer.add_ssm_time_step_rank(n_head)
+    writer.add_ssm_group_count(0)
+    n_vocab = _add_vocabulary(writer)
+    writer.add_chat_template(CHATML)
+    rng = np.random.default_rng(seed)
+
+    def add(name: str, *shape: int, norm: bool = False) -> None:
+        values = np.ones(shape) if norm else rng.normal(0, 0.3, shape)
+        writer.add_tensor(name, values.astype(np.float32))
+
+    add("token_embd.weight", n_vocab, n_embd)
+    add("output_norm.weight", n_embd, norm=True)
+    for layer, heads in enumerate(heads_of):
+        block = f"blk.{layer}"
+        if heads:
+            add(f"{block}.attn_qkv.weight", 3 * n_embd, n_embd)
+            add(f"{block}.attn_q_norm.weight", n_head, head, norm=True)
+            add(f"{block}.attn_k_norm.weight", n_head, head, norm=True)
+            add(f"{block}.attn_output.weight", n_embd, n_embd)
+        else:
+            add(f"{block}.ssm_in.weight", 2 * inner, n_embd)
+            add(f"{block}.ssm_conv1d.weight", inner, kernel)
+            add(f"{block}.ssm_x.weight", step + 2 * state, inner)
+            add(f"{block}.ssm_dt.weight", n_head, step)
+            add(f"{block}.ssm_dt.bias", n_head)
+            writer.add_tensor(f"{block}.ssm_a", -np.ones(n_head, np.float32))
+            add(f"{block}.ssm_d", n_head)
+            add(f"{block}.ssm_out.weight", n_embd, inner)
+            add(f"{block}.ssm_dt_norm", step, norm=True)
+            add(f"{block}.ssm_b_norm", state, norm=True)
+            add(f"{block}.ssm_c_norm", state, norm=True)
+        for name in ("attn_norm.weight", "ffn_norm.weight"):
+            add(f"{block}.{name}", n_embd, norm=True)
+        for name in ("post_attention_norm", "post_ffw_norm"):
+            add(f"{block}.{name}", n_embd, norm=True)
+        add(f"{block}.ffn_up.weight", 2 * n_ff, n_embd)
+        add(f"{block}.ffn_down.weight", n_embd, n_ff)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
 def random_vector(model: ChatModel, seed: int, scale: float = 1.0) -> VectorBuffer:
     """A control vector of normal numbers on all layers but the last."""
     rng = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ from chat_app.llm.checksums import file_sha256
 from chat_app.llm.hub import resolve_model
 from chat_app.llm.model import ChatModel, ModelError
 from chat_app.settings import data_path
-from tests.random_models import write_llama
+from tests.random_models import write_llama, write_mamba, write_plamo2
 
 
 def test_builtin_model(chat_model: ChatModel, builtin_model: Path) -> None:
@@ -46,6 +46,33 @@ def test_without_template(tmp_path: Path) -> None:
     model = ChatModel.load(write_llama(tmp_path / "bare.gguf", template=None))
     assert not model.info.has_template
     assert model.render([{"role": "user", "content": "Hi"}], True).startswith("<|im_start|>user")
+
+
+def test_an_architecture_that_takes_no_vector(tmp_path: Path) -> None:
+    assert not ChatModel.load(write_plamo2(tmp_path / "plamo2.gguf")).info.steerable
+
+
+@pytest.mark.parametrize(("n_layer", "steerable"), [(1, False), (2, True), (5, True)])
+def test_the_first_layer_takes_no_vector(tmp_path: Path, n_layer: int, steerable: bool) -> None:
+    model = ChatModel.load(write_llama(tmp_path / "tiny.gguf", n_layer=n_layer, n_embd=32))
+    assert model.info.steerable == steerable
+
+
+def test_recurrent_models_take_a_vector(tmp_path: Path) -> None:
+    assert ChatModel.load(write_mamba(tmp_path / "mamba.gguf")).info.steerable
+
+
+def test_a_model_that_computes_no_numbers(tmp_path: Path) -> None:
+    path = write_llama(tmp_path / "nan.gguf", scale=float("nan"))
+    with pytest.raises(ModelError, match=r"nan\.gguf computes no numbers \(NaN\)"):
+        ChatModel.load(path)
+
+
+def test_silent_tokens_are_those_without_a_text(chat_model: ChatModel) -> None:
+    silent = set(chat_model.silent_tokens.tolist())
+    for token in range(chat_model.n_vocab):
+        bare = chat_model.piece(token) == b"" and not chat_model.ends_reply(token)
+        assert bare == (token in silent)
 
 
 def test_missing(tmp_path: Path) -> None:

@@ -118,10 +118,10 @@ def test_a_wrong_bias_is_named(bias: tuple[tuple[int, float], ...], wrong: str) 
 def test_a_number_is_taken_or_named(number: str, value: float) -> None:
     low, high = {"temperature": (0, 100), "repeat_penalty": (0.01, 100)}.get(number, (0, 1))
     if low <= value <= high:
-        assert getattr(Sampling(**{number: value}), number) == value
+        assert getattr(replace(Sampling(), **{number: value}), number) == value  # type: ignore[arg-type]
     else:
         with pytest.raises(ValueflowError, match=f"^{number} is .*between"):
-            Sampling(**{number: value})
+            replace(Sampling(), **{number: value})  # type: ignore[arg-type]
 
 
 _BIAS = st.floats(-1e30, 1e30) | st.just(-math.inf)

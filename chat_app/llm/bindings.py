@@ -16,12 +16,14 @@ from llama_cpp._ctypes_extensions import load_shared_library
 
 logger = logging.getLogger("valueflow.llama")
 
-_recent: deque[str] = deque(maxlen=40)
+_GGML_DEBUG = 1  # hundreds of lines about each context, and nothing of why one failed
+
+_recent: deque[str] = deque(maxlen=200)
 
 
 def _log(level: int, text: bytes | None, _user_data: object) -> None:
     line = (text or b"").decode("utf-8", errors="replace").rstrip()
-    if line:
+    if line and level != _GGML_DEBUG:
         _recent.append(line)
         logger.debug("%s", line)
 

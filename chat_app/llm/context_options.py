@@ -1,5 +1,6 @@
 """What a context may be told beside its size: how attention is computed, how the cache is kept."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -61,6 +62,13 @@ def why_no_context(log: str, options: ContextOptions) -> str | None:
         f"This model's cache cannot be kept as {options.kv_type}, since {reason}: "
         'set VALUEFLOW_KV_TYPE to "f16".'
     )
+
+
+def flash_attention_used(log: str) -> bool | None:
+    """Whether a context uses flash attention, from llama.cpp's log of it; None: it does not say."""
+    said = re.findall(r"flash_attn += (\w+)|Flash Attention (enabled|not supported)", log)
+    last = next(filter(None, said[-1])) if said else "auto"
+    return None if last == "auto" else last == "enabled"
 
 
 def _one_of(name: str, given: str, known: tuple[str, ...]) -> None:

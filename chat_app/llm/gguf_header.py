@@ -19,7 +19,7 @@ from chat_app.errors import ValueflowError
 # struct letters of the scalar value types; 8 is a string, 9 an array
 _SCALARS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
-_LONGEST_KEPT_ARRAY = 64
+_LONGEST_KEPT_ARRAY = 512  # there may be a number for each layer
 
 
 class GgufError(ValueflowError):

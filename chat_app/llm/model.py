@@ -16,7 +16,10 @@ from chat_app.errors import ValueflowError
 from chat_app.llm import bindings
 from chat_app.llm.checksums import file_sha256
 from chat_app.llm.context import Context, VectorBuffer
+from chat_app.llm.context_options import KvType
+from chat_app.llm.devices import devices, offloads
 from chat_app.llm.gguf_header import GgufError, Header, read_header
+from chat_app.llm.memory import fitting_layers, need
 from chat_app.llm.template import ChatTemplate, Message
 from chat_app.settings import settings
 
@@ -47,6 +50,7 @@ class ChatModel:
     """The weights, shared by every context made from them. Close the engines first."""
 
     info: ModelInfo
+    n_gpu_layers: int  # layers on graphics cards, the output counted as one
 
     def __init__(self, handle: int, header: Header) -> None:
         self.handle = handle
@@ -69,9 +73,16 @@ class ChatModel:
 
     @classmethod
     def load(
-        cls, path: Path, *, n_gpu_layers: int = -1, cache_dir: Path | None = None
+        cls,
+        path: Path,
+        *,
+        n_gpu_layers: int = -1,
+        n_ctx: int = 4096,
+        kv_type: KvType = "f16",
+        cache_dir: Path | None = None,
     ) -> "ChatModel":
-        """Load a GGUF file; ``n_gpu_layers`` -1 puts all it can on a GPU.
+        """Load a GGUF file; ``n_gpu_layers`` -1 puts as many layers on a graphics card as fit
+        there with the cache of ``n_ctx`` tokens.
 
         ``cache_dir`` keeps the checksums of large files (default: the user's cache folder).
         Raises :class:`ModelError` where the file is missing, no GGUF, cut off, of an
@@ -83,7 +94,10 @@ class ChatModel:
             raise ModelError(str(error)) from error
         _check_kind(header)
         bindings.start_backend()
+        if n_gpu_layers < 0:
+            n_gpu_layers = _fitting(header, n_ctx, kv_type)
         model = cls(_load_weights(header, n_gpu_layers), header)
+        model.n_gpu_layers = min(n_gpu_layers, model.n_layer + 1) if offloads() else 0
         checksum = file_sha256(path, cache_dir or settings().cache_dir)
         model.info = ModelInfo(
             name=path.stem,
@@ -95,7 +109,7 @@ class ChatModel:
             n_ctx_train=model.n_ctx_train,
             architecture=header.architecture,
             has_template=model.template.own,
-            steerable=_moves_under_a_vector(model),
+            steerable=_moves_under_a_vector(model, path),
         )
         return model
 
@@ -165,6 +179,12 @@ def _check_kind(header: Header) -> None:
         )
 
 
+def _fitting(header: Header, n_ctx: int, kv_type: KvType) -> int:
+    vocabulary = header.metadata["tokenizer.ggml.tokens"]
+    n_vocab = vocabulary if isinstance(vocabulary, int) else len(vocabulary)
+    return fitting_layers(need(header, n_ctx=n_ctx, kv_type=kv_type), devices(), n_vocab)
+
+
 def _load_weights(header: Header, n_gpu_layers: int) -> int:
     params = lib.llama_model_default_params()
     params.n_gpu_layers = n_gpu_layers
@@ -191,24 +211,42 @@ def _why_not(header: Header, log: str) -> str:
         )
     causes = [line for line in log.splitlines() if "error" in line.lower()]
     cause = causes[0].rpartition("error loading model: ")[2] if causes else "no reason given"
+    if "allocate" in cause:
+        return (
+            f"There is not enough memory for {header.path} ({cause.rstrip('.')}): choose a smaller "
+            "model, or put fewer layers on the graphics card (VALUEFLOW_N_GPU_LAYERS)."
+        )
     return f"{header.path} cannot be loaded by llama.cpp: {cause.rstrip('.')}."
 
 
-def _moves_under_a_vector(model: ChatModel) -> bool:
-    """Whether a large vector changes the logits: some architectures leave it out of the graph."""
-    if model.n_layer < 2:
-        return False
-    rng = np.random.default_rng(0)
-    data = rng.normal(size=(model.n_layer - 1, model.n_embd)).astype(np.float32) * 10
-    probe = VectorBuffer(data, 1, model.n_layer - 1, "probe")
-    context = Context(model, n_ctx=64, n_batch=32, n_threads=1)
+def _moves_under_a_vector(model: ChatModel, path: Path) -> bool:
+    """Whether a large vector changes the logits: some architectures leave it out of the graph.
+
+    Raises :class:`ModelError` where the logits are no numbers even without one.
+    """
+    tokens = model.tokenize("Yes, of course.")[:16] or [0]
+    context = Context(model, n_ctx=64, n_batch=32)
     try:
-        rows = []
-        for vector in (None, probe):
-            context.trim(0)
-            context.set_vector(vector)
-            context.decode([0, 1], [0, 1], logits=[1])
-            rows.append(context.logits(1))
+        plain = _logits_under(context, None, tokens)
+        if not np.isfinite(plain).all():
+            raise ModelError(
+                f"{path} computes no numbers (NaN): the file is damaged, get it again."
+            )
+        if model.n_layer < 2:  # llama.cpp leaves out the first layer
+            return False
+        rng = np.random.default_rng(0)
+        data = rng.normal(size=(model.n_layer - 1, model.n_embd)).astype(np.float32) * 10
+        probe = VectorBuffer(data, 1, model.n_layer - 1, "probe")
+        # No number any more is a change, too: the vector did arrive.
+        return not np.allclose(plain, _logits_under(context, probe, tokens), rtol=1e-3, atol=1e-3)
     finally:
         context.close()
-    return not np.allclose(rows[0], rows[1], rtol=1e-3, atol=1e-3)
+
+
+def _logits_under(
+    context: Context, vector: VectorBuffer | None, tokens: Sequence[int]
+) -> np.ndarray:
+    context.trim(0)
+    context.set_vector(vector)
+    context.decode(tokens, range(len(tokens)), logits=[len(tokens) - 1])
+    return context.logits()

@@ -1,0 +1,96 @@
+"""How much memory a model and its cache take, and how many layers of it a graphics card holds.
+
+Read off the head of the file, before anything is loaded. llama.cpp counts the output as the
+layer after the last one and moves layers from the end: n layers on the card are the output and
+the last n - 1 of the others.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chat_app.llm.context_options import KV_BYTES
+from chat_app.llm.devices import Device
+from chat_app.llm.gguf_header import Header
+
+# Left alone on each card: what llama.cpp computes in, and what other programs may still want.
+_LEFT_FREE = 2**30
+_BATCH = 512  # tokens that are computed at once: each needs a row of logits
+_LAYER = re.compile(r"blk\.(\d+)\.")
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes. ``weights``: all that the file holds; ``layers``: those of each layer, ``output``:
+    those after the last; ``cache``: keys and values of each layer for a whole context.
+
+    Layers that attend only to a window need less cache than is said here.
+    """
+
+    weights: int
+    layers: tuple[int, ...]
+    output: int
+    cache: tuple[int, ...]
+
+    def on_card(self, n_gpu_layers: int) -> int:
+        """What the output and the last ``n_gpu_layers`` - 1 layers take."""
+        first = max(0, len(self.layers) + 1 - n_gpu_layers)
+        if first > len(self.layers):
+            return 0
+        return self.output + sum(self.layers[first:]) + sum(self.cache[first:])
+
+
+def need(header: Header, *, n_ctx: int, kv_type: str = "f16") -> Need:
+    """What a model takes with a context of ``n_ctx`` cells, shared by all conversations.
+
+    A cell is n_head_kv (key length + value length) numbers in each layer.
+    """
+    n_layer = _number(header, "block_count", 0)
+    layers, output = [0] * n_layer, 0
+    for tensor in header.tensors:
+        found = _LAYER.match(tensor.name)
+        if found and int(found[1]) < n_layer:
+            layers[int(found[1])] += tensor.n_bytes
+        elif tensor.name.startswith("output"):
+            output += tensor.n_bytes
+    if not any(tensor.name == "output.weight" for tensor in header.tensors):
+        # The embeddings serve as the output, too: a card gets a copy of them.
+        output += sum(t.n_bytes for t in header.tensors if t.name == "token_embd.weight")
+    cells = -(-n_ctx // 256) * 256
+    cache = tuple(int(cells * n * KV_BYTES[kv_type]) for n in _numbers_per_cell(header, n_layer))
+    return Need(sum(t.n_bytes for t in header.tensors), tuple(layers), output, cache)
+
+
+def fitting_layers(found: Need, devices: Sequence[Device], n_vocab: int) -> int:
+    """How many layers, the output among them, the cards hold beside what is left free on each.
+
+    0 where there is no card. Cards that report no memory of their own take all.
+    """
+    cards = [device for device in devices if device.takes_layers]
+    everything = len(found.layers) + 1
+    if not cards:
+        return 0
+    if any(card.total == 0 for card in cards):
+        return everything
+    room = sum(max(0, card.free - _LEFT_FREE) for card in cards) - _BATCH * n_vocab * 4
+    return max(n for n in range(everything + 1) if n == 0 or found.on_card(n) <= room)
+
+
+def _numbers_per_cell(header: Header, n_layer: int) -> list[int]:
+    width = _number(header, "embedding_length", 0)
+    found = []
+    for layer in range(n_layer):
+        heads = _number(header, "attention.head_count", 1, layer)
+        own = width // heads if heads else 0
+        key = _number(header, "attention.key_length", own)
+        value = _number(header, "attention.value_length", own)
+        found.append(_number(header, "attention.head_count_kv", heads, layer) * (key + value))
+    return found
+
+
+def _number(header: Header, name: str, otherwise: int, layer: int = 0) -> int:
+    """What the model's metadata says, for all layers or for this one."""
+    found = header.metadata.get(f"{header.architecture}.{name}", otherwise)
+    if isinstance(found, list):
+        return int(found[layer]) if layer < len(found) else 0
+    return int(found)
