@@ -49,6 +49,7 @@ class MessageView:
     scores: tuple[ScoreView, ...]
     siblings: tuple[str, ...]
     notes: tuple[str, ...]
+    dropped_turns: int
     error: str | None
     finish: str | None
     model: str | None
@@ -192,6 +193,7 @@ def _view(message: Message, scores: Sequence[Score], messages: Sequence[Message]
         scores=latest_scores(scores, profile.targets),
         siblings=tuple(m.id for m in messages if m.parent_id == message.parent_id),
         notes=tuple((message.steering or {}).get("notes", ())),
+        dropped_turns=(message.counts or {}).get("dropped_turns", 0),
         error=message.error,
         finish=message.finish,
         model=message.model_name,

@@ -5,7 +5,7 @@ conversations costs neither.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from chat_app.llm.engine import Engine, VectorBuffer
     from chat_app.llm.model import ChatModel
     from chat_app.steering.bank import Bank
+    from chat_app.steering.calibration import Calibration
     from chat_app.steering.compose import Composition
+    from chat_app.steering.composition import Coupling
     from chat_app.steering.control_vector import ControlVector
     from chat_app.values.profile import Profile
     from chat_app.vidb.loading import Vidb
@@ -82,10 +84,15 @@ class Studio:
         """A direction for each steered value that the VIDB has texts for (custom ones: see
         ``directions_of``)."""
         from chat_app.steering.directions import directions
+
+        return directions(self.bank, self.space, self.steered)
+
+    @property
+    def steered(self) -> list[str]:
+        """The steered values that the VIDB has texts for."""
         from chat_app.values.taxonomy import STEERED
 
-        values = [value for value in STEERED if value in self.space.axes]
-        return directions(self.bank, self.space, values)
+        return [value for value in STEERED if value in self.space.axes]
 
     def directions_of(self, values: Iterable[str]) -> "dict[str, ControlVector]":
         """Directions of ``values``, custom ones among them; a value without one is left out.
@@ -248,9 +255,18 @@ class Studio:
 
     @_Part
     def engine(self) -> "Engine":
+        from chat_app.llm.context_options import ContextOptions
         from chat_app.llm.engine import Engine
 
-        return Engine(self.model, n_ctx=self.settings.n_ctx, n_threads=self.settings.n_threads)
+        given = self.settings
+        return Engine(
+            self.model,
+            n_ctx=given.n_ctx,
+            n_threads=given.n_threads,
+            n_slots=given.n_slots,
+            queue=given.queue,
+            options=ContextOptions(given.flash_attention, given.kv_type),
+        )
 
     @_Part
     def judge(self) -> "ChatModel":
@@ -269,6 +285,8 @@ class Studio:
         return ChatModel.load(
             resolve_model(source),
             n_gpu_layers=self.settings.n_gpu_layers,
+            n_ctx=self.settings.n_ctx,
+            kv_type=self.settings.kv_type,
             cache_dir=self.settings.cache_dir,
         )
 
@@ -296,12 +314,49 @@ class Studio:
     def compose(self, profile: "Profile") -> "Composition":
         """What ``profile`` comes to for the model; directions are made only where needed."""
         from chat_app.steering.compose import compose
+        from chat_app.steering.composition import UNCOUPLED
 
         info = self.model.info
         steered = profile.by_vector and info.steerable
         directions = self.directions_of(profile.targets) if steered else {}
-        shown = self.wider_vidb if profile.method == "exemplar" else None
-        return compose(profile, directions, info, shown)
+        known = self.calibration(profile.method) if any(profile.targets.values()) else None
+        coupling = self.coupling(profile.method) if steered else UNCOUPLED
+        return compose(profile, directions, info, self._shown_by(profile.method), known, coupling)
+
+    def at_doses(self, method: str, doses: "Mapping[str, float]") -> "Composition":
+        """``doses`` {value: coefficient} as ``method`` renders them (``steering.compose``)."""
+        from chat_app.steering.compose import at_doses
+
+        directions = self.directions_of(doses) if "vector" in method else {}
+        return at_doses(method, doses, directions, self.model.info, self._shown_by(method))
+
+    def _shown_by(self, method: str) -> "Vidb | None":
+        return self.wider_vidb if method == "exemplar" else None
+
+    def calibration(self, method: str) -> "Calibration | None":
+        """How the model answers to ``method``'s doses, as far as that was measured for the very
+        directions, anchors and encoder of now. One that another process makes is seen too."""
+        from chat_app.chat.calibrations import find_calibration, latest
+
+        if method == "none":
+            return None
+        key, stamp = f"calibration {method}", latest(self, method)
+        with self._locks.setdefault(key, threading.Lock()):
+            if self._parts.get(key, (None,))[0] != (stamp,):
+                self._parts[key] = (stamp,), find_calibration(self, method)
+        found: Calibration | None = self._parts[key][1]
+        return found
+
+    def coupling(self, method: str) -> "Coupling":
+        """How steering by one value moves the others: as measured, else as the axes lie."""
+        from chat_app.steering.composition import UNCOUPLED, axis_coupling
+
+        if "vector" not in method:
+            return UNCOUPLED
+        calibration = self.calibration(method)
+        if calibration and calibration.coupling.values:
+            return calibration.coupling
+        return axis_coupling(self.space.axes, self.space.axes)
 
     def close(self) -> None:
         """Give the memory back; the parts that were loaded cannot be used any more."""

@@ -76,6 +76,11 @@ def _reply(message: MessageView) -> dict[str, Any]:
     if message.status == "writing" and not message.text:
         return waiting_message("Thinking")
     notes = list(message.notes)
+    if dropped := message.dropped_turns:
+        notes.append(
+            f"The conversation has outgrown the model's memory: its first {dropped} messages "
+            "were not read for this reply."
+        )
     if message.status == "stopped":
         notes.append("Stopped before the end.")
     elif message.status == "failed":
