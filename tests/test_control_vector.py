@@ -54,7 +54,7 @@ def test_equal_means_equal_hash(a: ControlVector, b: ControlVector) -> None:
 def test_by_hand() -> None:
     a = ControlVector("llama", 4, 2, {1: np.array([3.0, 0.0]), 2: np.array([0.0, 4.0])})
     b = ControlVector("llama", 4, 2, {2: np.array([1.0, 1.0]), 3: np.array([2.0, 2.0])})
-    total = 2 * a - b
+    total = a * np.int64(2) - b
     assert total.layers == (1, 2, 3)
     np.testing.assert_array_equal(total.directions[1], [6, 0])
     np.testing.assert_array_equal(total.directions[2], [-1, 7])

@@ -51,6 +51,8 @@ class ControlVector:
     directions: Mapping[int, np.ndarray] = field(repr=False)
     model_sha256: str = ""
 
+    __array_ufunc__ = None  # so that numpy's numbers leave 2 * a to ``__rmul__``
+
     def __post_init__(self) -> None:
         kept: dict[int, np.ndarray] = {}
         for layer, direction in sorted(self.directions.items()):
@@ -124,8 +126,10 @@ class ControlVector:
     def __neg__(self) -> "ControlVector":
         return self._map(lambda d: -d)
 
-    def __mul__(self, factor: float) -> "ControlVector":
-        if isinstance(factor, bool) or not isinstance(factor, int | float | np.floating):
+    def __mul__(self, factor: float | np.integer | np.floating) -> "ControlVector":
+        if isinstance(factor, bool) or not isinstance(
+            factor, int | float | np.integer | np.floating
+        ):
             return NotImplemented
         return self._map(lambda d: d * np.float32(factor))
 
