@@ -10,6 +10,7 @@ from chat_app.llm.hidden_states import mean_states, span_states
 from chat_app.llm.model import ChatModel
 from chat_app.steering.bank import Bank, build_bank
 from chat_app.vidb.loading import Anchor, Vidb, load_vidb
+from tests.random_models import write_mamba
 
 
 @pytest.fixture(scope="session")
@@ -167,3 +168,17 @@ def test_the_persona_stands_before_the_text(chat_model: ChatModel) -> None:
 def test_a_very_long_text_is_cut(chat_model: ChatModel) -> None:
     long = Vidb("long", (Anchor("a", "svt/power", "more " * 3000, 5.0, None),))
     assert np.isfinite(build_bank(chat_model, long, None).states).all()
+
+
+def test_a_recurrent_model_reads_texts_apart(tmp_path: Path) -> None:
+    """Its sequences cannot share a beginning; batches of several come in another order."""
+    model = ChatModel.load(write_mamba(tmp_path / "mamba.gguf"), cache_dir=tmp_path)
+    prompt = model.tokenize("Someone asked: ")
+    texts = ["I help.", "I help my friends when they ask me to.", "Never mind!"]
+    tokens = [[*prompt, *model.tokenize(text)] for text in texts]
+    spans = [(len(prompt), len(t)) for t in tokens]
+    found = mean_states(model, tokens, spans)
+    for i, (text, span) in enumerate(zip(tokens, spans, strict=True)):
+        alone = mean_states(model, [text], [span])[0]
+        np.testing.assert_allclose(found[i], alone, rtol=1e-3, atol=1e-4)
+    assert np.abs(found[0] - found[1]).max() > 0.01

@@ -13,11 +13,18 @@ import numpy as np
 
 from chat_app.errors import ValueflowError
 from chat_app.llm import bindings
+from chat_app.llm.branches import common_prefix
 from chat_app.llm.context import Context
+from chat_app.llm.kv import steps_back
 from chat_app.llm.model import ChatModel
 
 _LAYER = re.compile(r"l_out-(\d+)")
 _BATCH_TOKENS, _BATCH_TEXTS = 512, 16
+
+_NOT_SHOWN = (
+    "This model's architecture does not show its hidden states to llama.cpp's callback, so no "
+    "directions can be made for it; steer it by prompt, or choose another model."
+)
 
 Span = tuple[int, int]
 Progress = Callable[[int, int], None]
@@ -36,24 +43,56 @@ class SpanStates:
     norms: np.ndarray
 
 
-class _Capture:
-    """The callback, and the rows that it has caught for each layer since the last ``take``."""
+@dataclass(frozen=True)
+class _Rows:
+    """Where in a batch the spans lie, ascending: rows ``starts[i]`` to ``ends[i]`` of text i."""
 
-    def __init__(self, n_embd: int) -> None:
-        self._n_embd = n_embd
-        self._rows: dict[int, list[np.ndarray]] = {}
+    starts: np.ndarray
+    ends: np.ndarray
+
+    def means(self, rows: np.ndarray) -> np.ndarray:
+        """[n_texts, ...]: the mean of each span's ``rows``, in one pass over them."""
+        edges = np.stack([self.starts, self.ends], axis=1).ravel()
+        edges = edges[:-1] if edges[-1] == len(rows) else edges
+        lengths = (self.ends - self.starts).astype(np.float32)
+        sums = np.add.reduceat(rows, edges, axis=0)[::2]
+        return sums / lengths.reshape(-1, *[1] * (rows.ndim - 1))
+
+
+class _Capture:
+    """The callback: makes means and norms of each layer's rows as they are computed.
+
+    ``expect`` what is decoded next; ``layers`` are those seen since.
+    """
+
+    def __init__(self, result: SpanStates) -> None:
+        self._result = result
+        self._last_layer, self._n_embd = result.means.shape[1] - 1, result.means.shape[2]
+        self._texts: Sequence[int] = ()
+        self._spans = _Rows(np.zeros(0, np.intp), np.zeros(0, np.intp))
+        self.layers: set[int] = set()
         self.callback = lib.ggml_backend_sched_eval_callback(self._see)
+
+    def expect(self, texts: Sequence[int], spans: _Rows) -> None:
+        self._texts, self._spans = texts, spans
+        self.layers.clear()
 
     def _see(self, tensor: int, ask: bool, _user_data: object) -> bool:
         match = _LAYER.fullmatch(bindings.tensor_name(tensor))
         if match and not ask:
-            rows = bindings.tensor_floats(tensor).reshape(-1, self._n_embd)
-            self._rows.setdefault(int(match[1]), []).append(rows)
+            self._reduce(int(match[1]), bindings.tensor_floats(tensor).reshape(-1, self._n_embd))
         return match is not None if ask else True
 
-    def take(self) -> dict[int, np.ndarray]:
-        rows, self._rows = self._rows, {}
-        return {layer: np.concatenate(parts) for layer, parts in rows.items()}
+    def _reduce(self, layer: int, rows: np.ndarray) -> None:
+        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        if layer == self._last_layer:
+            kept = slice(None) if len(rows) == len(self._texts) else self._spans.ends - 1
+            means, norms = rows[kept], lengths[kept]
+        else:
+            means, norms = self._spans.means(rows), self._spans.means(lengths)
+        self._result.means[self._texts, layer] = means
+        self._result.norms[self._texts, layer] = norms
+        self.layers.add(layer)
 
 
 def span_states(
@@ -76,17 +115,18 @@ def span_states(
     result = SpanStates(np.zeros((*shape, model.n_embd), np.float32), np.zeros(shape, np.float32))
     if not token_lists:
         return result
-    capture = _Capture(model.n_embd)
+    capture = _Capture(result)
     n_batch = max(_BATCH_TOKENS, max(map(len, token_lists)))
     context = Context(
         model, n_ctx=n_batch, n_batch=n_batch, n_seq=_BATCH_TEXTS, eval_callback=capture.callback
     )
     try:
         done = 0
-        for group in _groups(token_lists, spans, n_batch):
-            context.trim(0)
-            origins = _decode(context, group, token_lists, spans)
-            _store(result, group, spans, origins, capture.take())
+        trunk: Sequence[int] = ()
+        for group in _groups(token_lists, spans, n_batch, apart=not steps_back(model)):
+            trunk = _read(context, capture, group, token_lists, spans, trunk)
+            if len(capture.layers) < model.n_layer:
+                raise ValueflowError(_NOT_SHOWN)
             done += len(group.texts)
             if progress:
                 progress(done, len(token_lists))
@@ -107,7 +147,9 @@ def mean_states(
 
 @dataclass(frozen=True)
 class _Group:
-    """Texts (by index) that are read in one batch, their first ``shared`` tokens only once."""
+    """Texts (by index) that are read in one batch, their first ``shared`` tokens, the trunk, once.
+
+    ``size``: the tokens of them all."""
 
     texts: tuple[int, ...] = ()
     shared: int = 0
@@ -124,14 +166,16 @@ class _Group:
 
 
 def _groups(
-    tokens: Sequence[Sequence[int]], spans: Sequence[Span], n_batch: int
+    tokens: Sequence[Sequence[int]], spans: Sequence[Span], n_batch: int, *, apart: bool
 ) -> Iterator[_Group]:
-    """Sorted, so that texts after the same prompt meet; apart where reading both takes less."""
+    """Sorted, so that texts after the same prompt meet; apart where reading both takes less,
+    and always for recurrent models, whose sequences cannot share what they have read."""
     group = _Group()
     for i in sorted(range(len(tokens)), key=lambda i: list(tokens[i])):
         joined = group.with_text(i, tokens, spans)
         if group.texts and (
-            len(joined.texts) > _BATCH_TEXTS
+            apart
+            or len(joined.texts) > _BATCH_TEXTS
             or joined.size > n_batch
             or joined.size > group.size + len(tokens[i])
         ):
@@ -141,44 +185,42 @@ def _groups(
     yield group
 
 
-def _decode(
-    context: Context, group: _Group, tokens: Sequence[Sequence[int]], spans: Sequence[Span]
-) -> list[int]:
-    """Read ``group``; for each text, where in the batch its token at position 0 would stand."""
-    shared = group.shared
-    flat = list(tokens[group.texts[0]][:shared])
-    positions = list(range(shared))
-    owners: list[Sequence[int]] = [range(len(group.texts))] * shared
-    origins, last = [], []
-    for place, i in enumerate(group.texts):
-        origins.append(len(flat) - shared)
-        last.append(origins[-1] + spans[i][1] - 1)
+def _read(
+    context: Context,
+    capture: _Capture,
+    group: _Group,
+    tokens: Sequence[Sequence[int]],
+    spans: Sequence[Span],
+    held: Sequence[int],
+) -> Sequence[int]:
+    """Read ``group``, whose trunk it returns: what the next one may share of it.
+
+    ``held``: the trunk of the group before, which stands in the cache still.
+    """
+    trunk, shared = tokens[group.texts[0]][: group.shared], group.shared
+    kept = _keep(context, common_prefix(held, trunk))
+    flat, positions = list(trunk[kept:]), list(range(kept, shared))
+    owners: list[Sequence[int]] = [range(len(group.texts))] * (shared - kept)
+    starts, ends = [], []
+    for sequence, i in enumerate(group.texts):
+        if sequence and kept:
+            context.copy(0, sequence, kept)
+        origin = len(flat) - shared
+        starts.append(origin + spans[i][0])
+        ends.append(origin + spans[i][1])
         flat += tokens[i][shared:]
         positions += range(shared, len(tokens[i]))
-        owners += [(place,)] * (len(tokens[i]) - shared)
-    context.decode(flat, positions, sequences=owners, logits=last)
-    return origins
+        owners += [(sequence,)] * (len(tokens[i]) - shared)
+    capture.expect(group.texts, _Rows(np.array(starts), np.array(ends)))
+    context.decode(flat, positions, sequences=owners, logits=[end - 1 for end in ends])
+    return trunk
 
 
-def _store(
-    result: SpanStates,
-    group: _Group,
-    spans: Sequence[Span],
-    origins: Sequence[int],
-    rows: dict[int, np.ndarray],
-) -> None:
-    n_layer = result.means.shape[1]
-    if sorted(rows) != list(range(n_layer)):
-        raise ValueflowError(
-            "This model's architecture does not show its hidden states to llama.cpp's callback, "
-            "so no directions can be made for it; steer it by prompt, or choose another model."
-        )
-    for layer, states in rows.items():
-        for place, (i, origin) in enumerate(zip(group.texts, origins, strict=True)):
-            start, end = spans[i]
-            if layer == n_layer - 1:
-                span = states[place : place + 1]
-            else:
-                span = states[origin + start : origin + end]
-            result.means[i, layer] = span.mean(axis=0)
-            result.norms[i, layer] = np.linalg.norm(span, axis=1).mean()
+def _keep(context: Context, length: int) -> int:
+    """Leave nothing but the first ``length`` tokens of sequence 0; how many are left."""
+    if not length or not context.trim(length):
+        context.clear()
+        return 0
+    for sequence in range(1, _BATCH_TEXTS):
+        context.trim(0, sequence)
+    return length
