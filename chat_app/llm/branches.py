@@ -65,7 +65,7 @@ class Branches:
                 self.shared_tokens += len(trunk)
                 return
         self._trunk = None
-        self._context.trim(0)
+        self._context.clear()
         self._decode([(token, i, 0) for i, token in enumerate(trunk)], ())
         self._trunk = trunk
 
