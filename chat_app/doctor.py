@@ -8,13 +8,17 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from chat_app import __version__
 from chat_app.errors import ValueflowError
 from chat_app.settings import Settings, data_path
+
+if TYPE_CHECKING:
+    from chat_app.chat.studio import Studio
 
 PACKAGES = ("llama-cpp-python", "torch", "sentence-transformers", "gradio", "SQLAlchemy", "alembic")
 # Below this, a conversation or the cached hidden states of one model may not fit.
@@ -23,11 +27,15 @@ LOW_SPACE = 200 * 2**20
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: what was looked at, what was found, and what is wrong with it."""
+    """One line of the report: what was looked at, what was found, and what is wrong with it.
+
+    ``details``: the same for programs, plain JSON.
+    """
 
     topic: str
     found: str
     problem: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -72,16 +80,24 @@ def _program(settings: Settings) -> Iterator[Finding]:
 
 
 def _llama(settings: Settings) -> Iterator[Finding]:
-    """What llama.cpp was compiled for, from its own system information."""
+    """What llama.cpp was compiled for, from its own system information, and what it finds."""
     import llama_cpp
 
+    from chat_app.llm.devices import devices, offloads
+
+    found = devices()
     system = llama_cpp.llama_print_system_info().decode(errors="replace")
     backends = [part.split(":")[0].strip() for part in system.split("|") if ":" in part]
-    found = ", ".join(backends) or "CPU"
-    if llama_cpp.llama_supports_gpu_offload():
-        yield Finding("llama.cpp", f"{found}; layers can go to the GPU")
-    else:
-        yield Finding("llama.cpp", f"{found}; compiled for the processor only")
+    where = "layers can go to the GPU" if offloads() else "on this computer, the processor only"
+    details = {"backends": backends, "gpu_offload": offloads()}
+    yield Finding("llama.cpp", f"{', '.join(backends) or 'CPU'}; {where}", details=details)
+    for device in found:
+        memory = f", {_size(device.free)} of {_size(device.total)} free" if device.total else ""
+        yield Finding(
+            "device",
+            f"{device.name} ({device.kind}): {device.description}{memory}",
+            details=asdict(device),
+        )
 
 
 def _torch(settings: Settings) -> Iterator[Finding]:
@@ -130,29 +146,83 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 
 def _chat_model(settings: Settings) -> Iterator[Finding]:
-    from chat_app.llm.hub import resolve_model
-    from chat_app.llm.model import ChatModel
+    """The chat model as the chat loads it, then what it runs on and with."""
+    from chat_app.chat.studio import Studio
 
-    model = ChatModel.load(resolve_model(settings.model))
-    info = model.info
-    model.close()
-    found = f"{info.name}, {info.n_params / 1e6:.1f} million parameters, {info.path}"
-    if not info.has_template:
-        found += "; no chat template in the file, ChatML is used"
-    problem = None
-    if not info.steerable:
-        problem = (
-            f"{info.name} cannot be steered by vectors ({info.architecture} does not apply them): "
-            "use the prompt method, or another model."
-        )
-    yield Finding("chat model", found, problem)
+    studio = Studio(settings)
+    try:
+        info = studio.model.info
+        found = f"{info.name}, {info.n_params / 1e6:.1f} million parameters, {info.path}"
+        if not info.has_template:
+            found += "; no chat template in the file, ChatML is used"
+        details = {**asdict(info), "path": str(info.path)}
+        yield Finding("chat model", found, details=details)
+        yield _steering(studio)
+        try:
+            yield from _running(studio)
+        except ValueflowError as error:
+            yield Finding("context", "does not work", str(error))
+    finally:
+        studio.close()
+
+
+def _steering(studio: "Studio") -> Finding:
+    info = studio.model.info
+    details = {"steerable": info.steerable}
+    if info.steerable:
+        return Finding("steering", "the model moves under a control vector", details=details)
+    why = "has only one layer" if info.n_layer < 2 else f"{info.architecture} does not apply them"
+    return Finding(
+        "steering",
+        "by prompts only",
+        f"{info.name} cannot be steered by vectors ({why} in llama.cpp): use the prompt method, or "
+        "another model.",
+        details,
+    )
+
+
+def _running(studio: "Studio") -> Iterator[Finding]:
+    """Layers, threads, context and memory, as the engine of the chat really has them."""
+    from chat_app.llm import bindings
+    from chat_app.llm.context import default_threads
+    from chat_app.llm.context_options import flash_attention_used
+    from chat_app.llm.memory import allocated
+
+    settings, model, engine = studio.settings, studio.model, studio.engine
+    log = bindings.recent_log()
+    layers = model.n_layer + 1
+    on_card = model.n_gpu_layers
+    computes = f"{on_card} of {layers} on the GPU" if on_card else "all on the processor"
+    yield Finding("layers", computes, details={"layers": layers, "on_gpu": on_card})
+    one, many = (settings.n_threads or n for n in default_threads(model.n_params))
+    threads = {"reply": one, "prompt": many}
+    yield Finding("threads", f"{one} for a reply, {many} for a prompt", details=threads)
+    flash = flash_attention_used(log)
+    attention = {True: "with flash attention", False: "without flash attention"}.get(flash)
+    context = {
+        "n_ctx": engine.n_ctx,
+        "n_slots": engine.n_slots,
+        "flash_attention": flash,
+        "kv_type": settings.kv_type,
+    }
+    how = [f"{engine.n_ctx} tokens a conversation, {engine.n_slots} conversations at once"]
+    how += [f"cache kept as {settings.kv_type}", *([attention] if attention else [])]
+    yield Finding("context", ", ".join(how), details=context)
+    memory = {"weights": model.n_bytes, **allocated(log)}
+    parts = ", ".join(f"{name} {_size(n)}" for name, n in memory.items())
+    yield Finding("memory", f"{parts}; {_size(sum(memory.values()))} in all", details=memory)
+
+
+def _size(n_bytes: float) -> str:
+    unit, name = (2**30, "GB") if n_bytes >= 2**30 else (2**20, "MB")
+    return f"{n_bytes / unit:.1f} {name}"
 
 
 def _encoder(settings: Settings) -> Iterator[Finding]:
     from chat_app.hives.encoder import load_encoder
 
     encoder = load_encoder(
-        settings.hives, device=settings.hives_device, cache_dir=settings.cache_dir
+        settings.encoder(), device=settings.hives_device, cache_dir=settings.cache_dir
     )
     yield Finding("encoder", f"{encoder.name}, {encoder.dim} dimensions, on {encoder.device}")
 

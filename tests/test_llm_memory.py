@@ -13,7 +13,7 @@ from chat_app.llm.context import Context, EngineError
 from chat_app.llm.context_options import ContextOptions, KvType, flash_attention_used
 from chat_app.llm.devices import Device
 from chat_app.llm.gguf_header import read_header
-from chat_app.llm.memory import Need, fitting_layers, need
+from chat_app.llm.memory import Need, allocated, fitting_layers, need
 from chat_app.llm.model import ChatModel
 from tests.random_models import write_llama, write_mamba, write_plamo2
 
@@ -61,14 +61,15 @@ def test_layers_on_a_card_by_hand() -> None:
     assert NEED.on_card(0) == 0
     assert NEED.on_card(1) == GB // 4
     assert NEED.on_card(3) == GB // 4 + 2 * (GB + GB // 2)
-    # 1 GB stays free, the output takes a quarter, and each layer with its cache 1.5 GB
-    assert fitting_layers(NEED, [_card(1.2)], 0) == 0
-    assert fitting_layers(NEED, [_card(1.3)], 0) == 1
-    assert fitting_layers(NEED, [_card(1.25 + 4 * 1.5 + 0.1)], 0) == 5
+    # 1.5 GB stay free, the output takes a quarter, and each layer with its cache 1.5 GB
+    assert fitting_layers(NEED, [_card(1.7)], 0) == 0
+    assert fitting_layers(NEED, [_card(1.8)], 0) == 1
+    assert fitting_layers(NEED, [_card(1.75 + 4 * 1.5 + 0.1)], 0) == 5
     assert fitting_layers(NEED, [_card(80)], 0) == 11
     assert fitting_layers(NEED, [_card(4), _card(4)], 0) == 4
     # a row of logits for each of 512 tokens: 150,000 * 512 * 4 bytes are 0.29 GB
-    assert fitting_layers(NEED, [_card(1.5)], 150_000) == 0
+    assert fitting_layers(NEED, [_card(2)], 150_000) == 0
+    assert fitting_layers(NEED, [_card(2.1)], 150_000) == 1
 
 
 def test_only_cards_take_layers() -> None:
@@ -91,6 +92,21 @@ def test_more_room_holds_more_layers(layers: list[int], free: list[int], more: i
     assert found.on_card(n) <= sum(free)
     cards[0] = replace(cards[0], free=cards[0].free + more)
     assert fitting_layers(found, cards, 1000) >= n
+
+
+def test_what_llama_took_is_added_up(chat_model: ChatModel) -> None:
+    lines = [
+        "llama_context:  CUDA_Host  output buffer size =     0.50 MiB",
+        "llama_kv_cache:      CUDA0 KV buffer size =   100.00 MiB",
+        "llama_kv_cache:        CPU KV buffer size =    28.00 MiB",
+        "sched_reserve:      CUDA0 compute buffer size =   250.00 MiB",
+    ]
+    assert allocated("\n".join(lines)) == {"cache": 128 * 2**20, "workspace": 501 * 2**19}
+    Context(chat_model, n_ctx=512).close()
+    found = allocated(bindings.recent_log())
+    wanted = sum(need(read_header(chat_model.info.path), n_ctx=512).cache)
+    assert found["cache"] == pytest.approx(wanted, abs=6000)
+    assert found["workspace"] > 512 * chat_model.n_vocab
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from chat_app.llm.context_options import KV_BYTES
 from chat_app.llm.devices import Device
 from chat_app.llm.gguf_header import Header
 
-# Left alone on each card: what llama.cpp computes in, and what other programs may still want.
-_LEFT_FREE = 2**30
+# Left alone on each card: what llama.cpp computes in, the room in the cache beyond one
+# conversation, and what other programs may still want.
+_LEFT_FREE = 3 * 2**29
 _BATCH = 512  # tokens that are computed at once: each needs a row of logits
 _LAYER = re.compile(r"blk\.(\d+)\.")
 
@@ -74,6 +75,15 @@ def fitting_layers(found: Need, devices: Sequence[Device], n_vocab: int) -> int:
         return everything
     room = sum(max(0, card.free - _LEFT_FREE) for card in cards) - _BATCH * n_vocab * 4
     return max(n for n in range(everything + 1) if n == 0 or found.on_card(n) <= room)
+
+
+def allocated(log: str) -> dict[str, int]:
+    """Bytes that llama.cpp says, in its log of a context, it took: "cache" and "workspace"."""
+    kinds = {"cache": r"(?:KV|RS) buffer size", "workspace": r"(?:compute|output) buffer size"}
+    return {
+        kind: round(2**20 * sum(map(float, re.findall(rf"{said} = *([\d.]+) MiB", log))))
+        for kind, said in kinds.items()
+    }
 
 
 def _numbers_per_cell(header: Header, n_layer: int) -> list[int]:

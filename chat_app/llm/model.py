@@ -59,6 +59,7 @@ class ChatModel:
         self.n_layer = int(lib.llama_model_n_layer(handle))
         self.n_embd = int(lib.llama_model_n_embd(handle))
         self.n_params = int(lib.llama_model_n_params(handle))
+        self.n_bytes = int(lib.llama_model_size(handle))
         self.n_ctx_train = int(lib.llama_model_n_ctx_train(handle))
         self.n_vocab = int(lib.llama_vocab_n_tokens(self.vocab))
         self.bos = int(lib.llama_vocab_bos(self.vocab))
