@@ -34,7 +34,7 @@ _FORMAT = 2  # of the cached file; raise it when what is stored changes its mean
 _LONGEST = 1024  # tokens of prompt and text
 
 # The tokens of a text in its dialogue, and the span that is read.
-_Reading = tuple[tuple[int, ...], Span]
+Reading = tuple[tuple[int, ...], Span]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def build_bank(
     The cached file is named by the model and by the very tokens that were read, so that another
     VIDB, template or wording of the prompts makes another one. ``progress(done, of)`` counts texts.
     """
-    readings = [_reading(model, anchor, read) for anchor in vidb.anchors]
+    readings = [reading(model, anchor, read) for anchor in vidb.anchors]
     unique = list(dict.fromkeys(readings))
     path = cache_dir / f"bank-{_key(model, unique)}.npz" if cache_dir else None
     stored = _load(path, (len(unique), model.n_layer, model.n_embd)) if path else None
@@ -78,12 +78,13 @@ def build_bank(
         progress(len(unique), len(unique))
     states, norms = stored
     if len(unique) < len(readings):
-        place = {reading: i for i, reading in enumerate(unique)}
-        states = states[[place[reading] for reading in readings]]
+        place = {one: i for i, one in enumerate(unique)}
+        states = states[[place[one] for one in readings]]
     return Bank(model.info.sha256, model.info.architecture, vidb.version, states, norms)
 
 
-def _reading(model: ChatModel, anchor: Anchor, read: Read) -> _Reading:
+def reading(model: ChatModel, anchor: Anchor, read: Read = "mean") -> Reading:
+    """What is read of ``anchor``, and where."""
     turns = [
         Turn("system", intensity_prompt({anchor.value: anchor.intensity})),
         Turn("user", BANK_QUESTION),
@@ -96,7 +97,7 @@ def _reading(model: ChatModel, anchor: Anchor, read: Read) -> _Reading:
     return tokens, (len(tokens) - 1 if read == "last" else len(prompt), len(tokens))
 
 
-def _key(model: ChatModel, readings: Sequence[_Reading]) -> str:
+def _key(model: ChatModel, readings: Sequence[Reading]) -> str:
     digest = hashlib.sha256(f"{_FORMAT}/{model.info.sha256}".encode())
     for tokens, span in readings:
         digest.update(np.array([len(tokens), *span, *tokens], dtype="<i4").tobytes())
@@ -105,7 +106,7 @@ def _key(model: ChatModel, readings: Sequence[_Reading]) -> str:
 
 def _read(
     model: ChatModel,
-    readings: Sequence[_Reading],
+    readings: Sequence[Reading],
     progress: Callable[[int, int], None] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     tokens, spans = zip(*readings, strict=True)
