@@ -198,7 +198,7 @@ def _running(studio: "Studio") -> Iterator[Finding]:
     threads = {"reply": one, "prompt": many}
     yield Finding("threads", f"{one} for a reply, {many} for a prompt", details=threads)
     flash = flash_attention_used(log)
-    attention = {True: "with flash attention", False: "without flash attention"}.get(flash)
+    attention = {True: ["with flash attention"], False: ["without flash attention"], None: []}
     context = {
         "n_ctx": engine.n_ctx,
         "n_slots": engine.n_slots,
@@ -206,7 +206,7 @@ def _running(studio: "Studio") -> Iterator[Finding]:
         "kv_type": settings.kv_type,
     }
     how = [f"{engine.n_ctx} tokens a conversation, {engine.n_slots} conversations at once"]
-    how += [f"cache kept as {settings.kv_type}", *([attention] if attention else [])]
+    how += [f"cache kept as {settings.kv_type}", *attention[flash]]
     yield Finding("context", ", ".join(how), details=context)
     memory = {"weights": model.n_bytes, **allocated(log)}
     parts = ", ".join(f"{name} {_size(n)}" for name, n in memory.items())

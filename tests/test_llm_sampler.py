@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chat_app.errors import ValueflowError
 from chat_app.llm.context import Context, EngineError, VectorBuffer
 from chat_app.llm.grammar import CANDIDATE, GrammarError
-from chat_app.llm.logprobs import log_norm, top_log_probs
+from chat_app.llm.logprobs import likeliest, log_norm, top_log_probs
 from chat_app.llm.model import ChatModel
 from chat_app.llm.sampling import Drawn, ReplyText, Sampler, Sampling
 
@@ -283,17 +283,26 @@ def test_log_probabilities_of_the_drawn_token_alone(context: Context) -> None:
 
 
 @given(
-    logits=st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=40),
+    logits=st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=80),
     count=st.integers(0, 50),
 )
 def test_the_likeliest_of_any_row(logits: list[float], count: int) -> None:
     row = np.array(logits, dtype=np.float32)
-    found = top_log_probs(row, count)
-    assert len(found) == min(count, len(row))
     norm = log_norm(row)
+    found = top_log_probs(row, count, norm)
+    assert len(found) == min(count, len(row))
     assert math.isclose(np.exp(row.astype(np.float64) - norm).sum(), 1.0, rel_tol=1e-3)
     assert [row[t] for t, _ in found] == sorted(row, reverse=True)[: len(found)]
     assert all(math.isclose(p, float(row[t]) - norm, abs_tol=1e-6) for t, p in found)
+
+
+@pytest.mark.parametrize("count", [1, 5, 256, 4096])
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_the_likeliest_of_a_large_vocabulary(count: int, spread: float) -> None:
+    row = (np.random.default_rng(count).normal(size=50_021) * spread).astype(np.float32)
+    found = likeliest(row, count)
+    assert len(set(found.tolist())) == count
+    assert sorted(row[found]) == sorted(row)[-count:]
 
 
 @pytest.mark.parametrize("grammar", [None, JSON_GRAMMAR])

@@ -14,7 +14,7 @@ import numpy as np
 from chat_app.errors import ValueflowError
 from chat_app.llm.context import EngineError
 from chat_app.llm.grammar import CANDIDATE, Grammar, candidate_array
-from chat_app.llm.logprobs import log_norm, top_log_probs
+from chat_app.llm.logprobs import likeliest, log_norm, top_log_probs
 
 if TYPE_CHECKING:
     from chat_app.llm.context import Context
@@ -133,8 +133,9 @@ class Sampler:
         if self._logprobs is None:
             return Drawn(token)
         logits = context.logits(index)
-        own = float(logits[token]) - log_norm(logits)
-        return Drawn(token, own, top_log_probs(logits, self._logprobs))
+        norm = log_norm(logits)
+        own = float(logits[token]) - norm
+        return Drawn(token, own, top_log_probs(logits, self._logprobs, norm))
 
     def close(self) -> None:
         self._close()
@@ -154,7 +155,10 @@ class Sampler:
         for token, bias in self._bias.items():
             logits[token] += bias
         for head in (*_HEADS, len(logits)):
-            allowed = grammar.allowed(_likeliest(logits, head))
+            ids = likeliest(logits, head)
+            candidates = np.zeros(len(ids), CANDIDATE)
+            candidates["id"], candidates["logit"] = ids, logits[ids]
+            allowed = grammar.allowed(candidates)
             if len(allowed) >= self._enough or head >= len(logits):
                 break
         if not len(allowed):
@@ -165,15 +169,6 @@ class Sampler:
         lib.llama_sampler_accept(self._chain, token)
         grammar.accept(token)
         return token
-
-
-def _likeliest(logits: np.ndarray, count: int) -> np.ndarray:
-    """The ``count`` tokens of the highest ``logits``, in no order, as candidates."""
-    whole = count >= len(logits)
-    ids = np.arange(len(logits)) if whole else np.argpartition(logits, -count)[-count:]
-    found = np.zeros(len(ids), CANDIDATE)
-    found["id"], found["logit"] = ids, logits[ids]
-    return found
 
 
 def _enough(sampling: Sampling) -> float:
