@@ -18,7 +18,7 @@ from gguf.quants import quantize
 from chat_app.llm.template import CHATML
 from chat_app.settings import data_path
 
-CONTEXT, HEAD = 8192, 64
+HEAD = 64
 SPREAD = 0.02  # standard deviation of the weights
 Q4_0 = gguf.GGMLQuantizationType.Q4_0
 
@@ -31,6 +31,7 @@ class Shape:
     width: int = 1024
     hidden: int = 2560
     vocabulary: int = 32_000
+    context: int = 8192
 
     @property
     def heads(self) -> int:
@@ -84,7 +85,7 @@ def write(path: Path, shape: Shape) -> int:
     w = gguf.GGUFWriter(path, "llama")
     w.add_name(f"random {shape.layers} x {shape.width}")
     w.add_description("Random weights, to measure speed with.")
-    w.add_context_length(CONTEXT)
+    w.add_context_length(shape.context)
     w.add_embedding_length(shape.width)
     w.add_block_count(shape.layers)
     w.add_feed_forward_length(shape.hidden)

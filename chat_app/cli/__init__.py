@@ -12,6 +12,7 @@ import typer
 
 from chat_app import __version__
 from chat_app.cli import (
+    bench,
     diagnose,
     explain,
     from_text,
@@ -88,6 +89,7 @@ app.command("export")(transcripts.export)
 app.command("import")(transcripts.import_file)
 app.command("verify")(transcripts.verify)
 app.command("doctor")(diagnose.doctor)
+app.command("bench")(bench.bench)
 
 
 def main() -> None:
