@@ -78,6 +78,7 @@ class Studio:
         self.past_vectors: dict[str, VectorBuffer] = {}
         self._parts: dict[str, Any] = {}
         self._locks: dict[str, threading.Lock] = {}
+        self._swapping = threading.Lock()
 
     @_Part
     def directions(self) -> "dict[str, ControlVector]":
@@ -138,7 +139,7 @@ class Studio:
         """The evaluator of replies."""
         # The built-in model speaks in sentences that the built-in encoder was taught, so that
         # texts which it knows stand for these replies; other models' words are new to it.
-        familiar = self.settings.model == self.settings.hives == "builtin"
+        familiar = self.settings.model == self.settings.encoder() == "builtin"
         return self.evaluator_by("hives", **({"held_out": 0.0} if familiar else {}))
 
     def evaluator_by(self, ranker: str, **options: Any) -> "Evaluator":
@@ -204,7 +205,7 @@ class Studio:
         from chat_app.hives.encoder import load_encoder
         from chat_app.hives.space import build_space
 
-        if self.settings.hives != "builtin":
+        if self.settings.encoder() != "builtin":
             return self.space
         cache = self.settings.cache_dir
         encoder = load_encoder("general", device=self.settings.hives_device, cache_dir=cache)
@@ -248,7 +249,7 @@ class Studio:
         from chat_app.hives.encoder import load_encoder
 
         return load_encoder(
-            self.settings.hives,
+            self.settings.encoder(),
             device=self.settings.hives_device,
             cache_dir=self.settings.cache_dir,
         )
@@ -357,6 +358,23 @@ class Studio:
         if calibration and calibration.coupling.values:
             return calibration.coupling
         return axis_coupling(self.space.axes, self.space.axes)
+
+    def use_model(self, source: str) -> None:
+        """Chat with the model ``source`` from now on; other threads may be using this studio.
+
+        Replies that the old model is writing end as stopped ones. Raises ModelError, and changes
+        nothing, where the new one cannot be loaded.
+        """
+        model = self._load(source)
+        with self._swapping:
+            old = self._parts
+            # New dictionaries: what a thread is still making for the old model stays among the
+            # old parts. The old model's memory is given back when the last of these is gone.
+            self.settings = self.settings.model_copy(update={"model": source})
+            self._locks = {}
+            self._parts = {n: old[n] for n in ("database", "vidb") if n in old} | {"model": model}
+        if engine := old.get("engine"):
+            engine.close()
 
     def close(self) -> None:
         """Give the memory back; the parts that were loaded cannot be used any more."""
