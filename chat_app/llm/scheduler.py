@@ -185,9 +185,10 @@ class Scheduler:
         for job in sorted(together, key=lambda job: not job.writing):
             assert job.slot
             start = len(job.slot.held)
-            n = job.run(room if job.writing else min(room, spare))
-            if n <= 0:
+            limit = room if job.writing else min(room, spare)
+            if limit <= 0:
                 continue
+            n = job.run(limit)
             parts.append(_Part(job, start, start + n))
             room -= n
             spare -= 0 if job.writing else n
