@@ -49,7 +49,13 @@ def reply_once(
     composition = studio.compose(profile)
     vector = composition.vector
     if extra is not None:
-        extra.check_fits(studio.model.info)
+        info = studio.model.info
+        extra.check_fits(info)
+        if not info.steerable:
+            raise ValueflowError(
+                f"{info.name} ({info.architecture}) takes no control vectors in llama.cpp, so the "
+                "vector would change nothing: use another model."
+            )
         vector = extra if vector is None else vector + extra
     turns = [Turn("user", text.strip())]
     if composition.system_prompt:
