@@ -16,7 +16,7 @@ from chat_app.hives.batches import Batches
 from chat_app.hives.dataset import DatasetError, LabelledText, fingerprint, from_anchors
 from chat_app.hives.encoder import EncoderError, load_encoder
 from chat_app.hives.evaluation import HivesEvaluator
-from chat_app.hives.loop import TrainingError
+from chat_app.hives.loop import Optimisation, TrainingError, optimise
 from chat_app.hives.saving import save_whole
 from chat_app.hives.scratch import train_tokenizer, untrained_bag, untrained_encoder
 from chat_app.hives.train import Settings, hide_pieces, run_stages, train
@@ -226,6 +226,31 @@ def test_a_resumed_run_ends_as_one_that_was_never_interrupted(
     assert notes["texts"] == fingerprint(texts)
     assert notes["settings"]["stage2_steps"] == 3
     assert load_encoder(str(tmp_path / "parts")).encode(["Today I sail."]).shape == (1, 16)
+
+
+def test_the_rate_warms_up_and_goes_down_by_steps_or_by_the_clock() -> None:
+    how = Optimisation(steps=110, learning_rate=1.0, warmup=10, seconds=60.0)
+    assert [how.rate(0), how.rate(4), how.rate(9)] == [0.1, 0.5, 1.0]
+    assert how.rate(60) == pytest.approx(0.5)
+    assert how.rate(110) == pytest.approx(0.0)
+    # By whichever is further on.
+    assert how.rate(60, 15.0) == pytest.approx(0.5)
+    assert how.rate(20, 30.0) == pytest.approx(0.5)
+    assert how.rate(20, 90.0) == pytest.approx(0.0)
+
+
+def test_the_clock_ends_a_training_and_the_last_step_is_kept() -> None:
+    steps, kept = list[int](), list[int]()
+    weight = torch.nn.Linear(1, 1)
+
+    def loss_of(step: int) -> dict[str, torch.Tensor]:
+        steps.append(step)
+        return {"loss": weight(torch.ones(1, 1)).square().sum()}
+
+    how = Optimisation(steps=1000, learning_rate=0.1, checkpoint_every=1000, seconds=1e-9)
+    optimise(weight, loss_of, how, checkpoint=lambda state: kept.append(state["step"]))
+    assert steps == [0]
+    assert kept == [1]
 
 
 def test_there_is_no_resuming_from_nothing_or_from_garbage(tmp_path: Path, base: str) -> None:

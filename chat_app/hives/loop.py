@@ -28,7 +28,8 @@ class Optimisation:
 
     seed: of dropout and of whatever ``loss_of`` draws from torch; clip: largest norm of the
     gradient; checkpoint_every, log_every: in steps; half: bfloat16 on a processor, too, which not
-    all processors compute quickly.
+    all processors compute quickly; seconds: by when the cosine is down at the latest, and the
+    training over, however many steps were done.
     """
 
     steps: int
@@ -40,13 +41,13 @@ class Optimisation:
     log_every: int = 25
     checkpoint_every: int = 100
     half: bool = False
+    seconds: float = math.inf
 
-    def rate(self, step: int) -> float:
-        """The share of the learning rate that step 0, 1, ... takes."""
-        if step < self.warmup:
-            return (step + 1) / self.warmup
+    def rate(self, step: int, seconds: float = 0.0) -> float:
+        """The share of the learning rate that step 0, 1, ... takes, ``seconds`` after the start."""
         done = (step - self.warmup) / max(1, self.steps - self.warmup)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+        done = min(1.0, max(0.0, done, seconds / self.seconds))
+        return min(1.0, (step + 1) / max(1, self.warmup)) * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def optimise(
@@ -79,9 +80,11 @@ def optimise(
     module.train()
     started = time.monotonic()
     for step in range(done, how.steps):
+        elapsed = time.monotonic() - started
+        last = step + 1 == how.steps or elapsed >= how.seconds
         torch.manual_seed((how.seed * 1_000_003 + step) % 2**63)
         for group in optimiser.param_groups:
-            group["lr"] = how.learning_rate * how.rate(step)
+            group["lr"] = how.learning_rate * how.rate(step, elapsed)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
             parts = loss_of(step)
         loss = sum(parts.values(), torch.zeros((), device=device))
@@ -97,7 +100,7 @@ def optimise(
         if (step + 1) % how.log_every == 0 or step == done:
             said = "  ".join(f"{name} {part.item():.4f}" for name, part in parts.items())
             log.info("step %d  %s  %.0f s", step + 1, said, time.monotonic() - started)
-        if checkpoint and ((step + 1) % how.checkpoint_every == 0 or step + 1 == how.steps):
+        if checkpoint and ((step + 1) % how.checkpoint_every == 0 or last):
             checkpoint(
                 {
                     "module": module.state_dict(),
@@ -107,4 +110,6 @@ def optimise(
             )
         if progress:
             progress(step + 1, how.steps)
+        if last:
+            break
     module.eval()
