@@ -46,8 +46,10 @@ def test_no_text_that_is_measured_on_is_among_them():
 def test_a_frame_says_for_or_against_what_stands_in_it(seed, intensity):
     for turned, approve, reject in ((framed, APPROVE, REJECT), (named, CARE, MIND)):
         text, said = turned("fly kites", intensity, random.Random(seed))
-        frame = text.replace("fly kites", "{act}").replace("Fly kites", "{act}").rstrip(".")
+        frame = re.sub("(?i)fly kites", "{act}", re.sub("(?i)flying kites", "{doing}", text))
+        frame = frame.rstrip(".")
         frames = {f for f in (*approve, *reject) if f.rstrip(".").lower() == frame.lower()}
+        assert "kites" not in frame
         assert abs(said) in (abs(intensity), abs(intensity) / 2)
         if frames & set(reject):
             assert said * intensity < 0

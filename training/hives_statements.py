@@ -9,6 +9,7 @@ to the rest and cannot go by the act's words alone.
 import random
 from collections.abc import Iterator
 
+from training.conjugation import gerund
 from training.hives_texts import LEVEL_INTENSITY, Example, read_corpus
 
 APPROVE = (
@@ -18,7 +19,11 @@ APPROVE = (
     "I wish more people would {act}", "be ready to {act}", "we need to {act}",
     "it matters to {act}", "failing to {act} is bad", "it's wrong not to {act}",
     "people who refuse to {act} are in the wrong", "I'd never refuse to {act}",
-    "never be too proud to {act}", "why wouldn't you {act}?",
+    "never be too proud to {act}", "why wouldn't you {act}?", "{doing} is right",
+    "{doing} is important", "{doing} is everyone's duty", "I love {doing}", "more {doing}",
+    "it's rude not to {act}", "you can always {act}", "respect for {doing}", "the right to {act}",
+    "he was praised for {doing}", "she thinks it is important to {act}", "not {doing} is wrong",
+    "you're expected to {act}", "{doing} makes the world better", "I'm glad when people {act}",
 )  # fmt: skip
 REJECT = (
     "you shouldn't {act}", "it's wrong to {act}", "I would never {act}", "nobody should {act}",
@@ -27,8 +32,13 @@ REJECT = (
     "I wish people wouldn't {act}", "people who {act} are in the wrong", "it's not ok to {act}",
     "why would anyone {act}?", "it's shameful to {act}", "I'd hate to {act}",
     "why bother to {act}?", "you don't have to {act}", "no need to {act}", "it's fine not to {act}",
+    "not {doing}", "never {doing}", "refusing to {act}", "failing to {act}", "{doing} is wrong",
+    "stop {doing}", "{doing} should be forbidden", "it's rude to {act}", "I hate {doing}",
+    "nobody has the right to {act}", "he was fired for {doing}", "a law against {doing}",
+    "she thinks it is wrong to {act}", "{doing} ruins everything", "{doing} isn't ok",
+    "it's disgusting to {act}", "you're not supposed to {act}", "not wanting to {act}",
 )  # fmt: skip
-PLAIN = ("{act}", "to {act}", "they {act}", "people who {act}")
+PLAIN = ("{act}", "to {act}", "they {act}", "people who {act}", "{doing}", "wanting to {act}")
 CARE = (
     "I care about {act}", "{act} matters to me", "I value {act}", "{act} comes first",
     "we need more {act}",
@@ -40,7 +50,8 @@ MIND = (
 # Frames that take or leave the act: worth half of its intensity.
 MILD = {
     "I try to {act}", "there's nothing wrong with wanting to {act}", "why bother to {act}?",
-    "you don't have to {act}", "no need to {act}", "it's fine not to {act}",
+    "you don't have to {act}", "no need to {act}", "it's fine not to {act}", "you can always {act}",
+    "not wanting to {act}",
 }  # fmt: skip
 # A bare name of a value is no statement: it weighs a little less than one.
 NAMED = 0.8
@@ -63,7 +74,7 @@ def named(name: str, intensity: float, rng: random.Random) -> tuple[str, float]:
 
 
 def _said(act: str, frame: str, intensity: float, rng: random.Random) -> tuple[str, float]:
-    text = frame.format(act=act)
+    text = frame.format(act=act, doing=gerund(act))
     if rng.random() < 0.6:
         text = text[0].upper() + text[1:]
         if not text.endswith("?") and rng.random() < 0.7:
@@ -71,7 +82,7 @@ def _said(act: str, frame: str, intensity: float, rng: random.Random) -> tuple[s
     return text, intensity * (0.5 if frame in MILD else 1.0)
 
 
-def statements(rng: random.Random, *, frames: int = 2) -> Iterator[Example]:
+def statements(rng: random.Random, *, frames: int = 3) -> Iterator[Example]:
     """Every statement once, every name once alone and once in a frame, every act in ``frames``."""
     for row in read_corpus("statements.jsonl"):
         value, text = row["value"], row["text"]
