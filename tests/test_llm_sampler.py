@@ -103,6 +103,44 @@ def test_no_reply_ends_before_its_grammar_does(context: Context, chat_model: Cha
         assert re.fullmatch(r"[a-z]{5} [0-9]{3}", _text(chat_model, drawn))
 
 
+def _seq(parts: list[tuple[str, str]]) -> tuple[str, str]:
+    return " ".join(gbnf for gbnf, _ in parts), "".join(regex for _, regex in parts)
+
+
+def _either(parts: list[tuple[str, str]]) -> tuple[str, str]:
+    gbnf, regex = zip(*parts, strict=True)
+    return f"({' | '.join(gbnf)})", f"(?:{'|'.join(regex)})"
+
+
+def _repeated(part: tuple[str, str], least: int, more: int) -> tuple[str, str]:
+    times = f"{{{least},{least + more}}}"
+    return f"({part[0]}){times}", f"(?:{part[1]}){times}"
+
+
+_LEAVES = st.text("ab 日é", min_size=1, max_size=3).map(lambda t: (f'"{t}"', re.escape(t)))
+_LEAVES |= st.sampled_from([("[a-z]", "[a-z]"), ("[^a-y]", "[^a-y]"), ("[0-9日]", "[0-9日]")])
+_GRAMMARS = st.recursive(
+    _LEAVES,
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3).map(_seq)
+        | st.lists(inner, min_size=1, max_size=3).map(_either)
+        | st.builds(_repeated, inner, st.integers(0, 2), st.integers(0, 2))
+    ),
+    max_leaves=6,
+)
+
+
+@given(both=_GRAMMARS, seed=st.integers(0, 100))
+def test_what_is_drawn_matches_the_same_regular_expression(
+    context: Context, chat_model: ChatModel, both: tuple[str, str], seed: int
+) -> None:
+    gbnf, regex = both
+    sampling = Sampling(grammar=f"root ::= {gbnf}", seed=seed, temperature=3.0, max_tokens=40)
+    drawn = _draw(context, sampling)
+    if chat_model.ends_reply(drawn[-1].token):
+        assert re.fullmatch(regex, _text(chat_model, drawn), re.DOTALL)
+
+
 def test_names_of_control_tokens_are_no_way_around_a_grammar(
     context: Context, chat_model: ChatModel
 ) -> None:
@@ -191,6 +229,11 @@ def test_the_penalty_may_be_cut_short(context: Context, chat_model: ChatModel, t
         ('root ::= "\ud800"', "half a pair"),
         ("root ::= " + "(" * 5000 + '"a"' + ")" * 5000, "nests 5000 brackets"),
         ("root ::= " + '"a" ' * 30_000, "120,009 characters"),
+        ('root ::= "a"{3,1}', "repeats something 3 to 1 times"),
+        ('root ::= "a" # "\r{ 3 , 1 }', "repeats something 3 to 1 times"),
+        ("root ::= <|im_end|>", "names a token"),
+        ('root ::= "a" !<[3]>', "names a token"),
+        ('root ::= <"> "a"{3,1} <">', "names a token"),
     ],
 )
 def test_a_bad_grammar_is_one_sentence(
@@ -205,7 +248,8 @@ def test_a_bad_grammar_is_one_sentence(
 
 def test_brackets_in_texts_and_sets_are_no_nesting(chat_model: ChatModel) -> None:
     many = "(" * 300
-    Sampler(Sampling(grammar=f'root ::= "{many}" [{many}] # {many}\n'), chat_model).close()
+    grammar = f'root ::= "{many}{{3,1}}" [{many}{{3,1}}] # {many}{{3,1}}\n'
+    Sampler(Sampling(grammar=grammar), chat_model).close()
 
 
 def test_where_nothing_may_come_it_is_said(context: Context, chat_model: ChatModel) -> None:

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 # llama_token_data, so that numpy can sort out what llama.cpp has marked
 CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
-_LONGEST = 100_000  # characters
+_LONGEST = 16_384  # characters, each of which may be repeated 2,000 times
 _DEEPEST = 100  # brackets in brackets: llama.cpp's parser calls itself for each, on the C stack
-_NOT_BRACKETS = re.compile(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|#[^\n]*', re.DOTALL)
+# Texts, sets and comments, in which a bracket is none.
+_NOT_BRACKETS = re.compile(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|#[^\r\n]*', re.DOTALL)
+_REPETITION = re.compile(r"\{\s*(\d+)\s*,\s*(\d+)\s*\}")
 _SAID = b"error parsing grammar: "
 
 _parsing = threading.Lock()  # one at a time: where llama.cpp says what is wrong is global
@@ -78,8 +80,14 @@ def _check(text: str) -> None:
         raise GrammarError(f"The grammar has {len(text):,} characters; {_LONGEST:,} are allowed.")
     if re.search("[\0\ud800-\udfff]", text):
         raise GrammarError("The grammar holds a character that is none: NUL or half a pair.")
+    bare = _NOT_BRACKETS.sub(" ", text)
+    if "<" in bare or "!" in bare:  # where such a token may come, llama.cpp trips over others
+        raise GrammarError("The grammar names a token (<...>); write the text itself, in quotes.")
+    for least, most in _REPETITION.findall(bare):
+        if int(least) > int(most):  # llama.cpp's parser would never return
+            raise GrammarError(f"The grammar repeats something {least} to {most} times.")
     depth = deepest = 0
-    for bracket in re.findall(r"[()]", _NOT_BRACKETS.sub("", text)):
+    for bracket in re.findall(r"[()]", bare):
         depth += 1 if bracket == "(" else -1
         deepest = max(deepest, depth)
     if deepest > _DEEPEST:
