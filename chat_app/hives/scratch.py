@@ -30,32 +30,18 @@ _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 def train_tokenizer(texts: Iterable[str], pieces: int) -> PreTrainedTokenizerFast:
     """A lower-case WordPiece tokenizer of ``pieces`` pieces."""
-    tokenizer = _lower_case(models.WordPiece(unk_token="[UNK]"))
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(
         vocab_size=pieces, special_tokens=_SPECIAL, show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return _wrapped(tokenizer)
-
-
-def tokenizer_of(vocabulary: dict[str, int]) -> PreTrainedTokenizerFast:
-    """A lower-case WordPiece tokenizer of known pieces, the special ones among them."""
-    return _wrapped(_lower_case(models.WordPiece(vocabulary, unk_token="[UNK]")))
-
-
-def _lower_case(model: models.WordPiece) -> Tokenizer:
-    tokenizer = Tokenizer(model)
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    return tokenizer
-
-
-def _wrapped(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
-    special = [(piece, tokenizer.token_to_id(piece)) for piece in ("[CLS]", "[SEP]")]
+    cls, sep = _SPECIAL.index("[CLS]"), _SPECIAL.index("[SEP]")
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair=None, special_tokens=special
+        single="[CLS] $A [SEP]", pair=None, special_tokens=[("[CLS]", cls), ("[SEP]", sep)]
     )
+    tokenizer.decoder = decoders.WordPiece()
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
