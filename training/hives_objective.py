@@ -86,12 +86,12 @@ def embed(model: SentenceTransformer, features: dict[str, Tensor]) -> Tensor:
     return nn.functional.normalize(z.float(), dim=-1)
 
 
-def embeddings(model: SentenceTransformer, texts: Sequence[str]) -> NDArray[np.float16]:
-    """Unit vectors [n, d] without gradients, by batches of like length."""
+def embeddings(model: SentenceTransformer, texts: Sequence[str], half: bool) -> NDArray[np.float16]:
+    """Unit vectors [n, d] without gradients, by batches of like length; ``half``: in bfloat16."""
     model.eval()
     rows = np.zeros((len(texts), model.get_embedding_dimension() or 0), dtype=np.float16)
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
         for start in range(0, len(order), 128):
             some = order[start : start + 128]
             rows[some] = embed(model, model.preprocess([texts[i] for i in some])).numpy()

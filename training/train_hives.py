@@ -12,6 +12,7 @@ on: `valueflow hives evaluate general`.
 import argparse
 import json
 import logging
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -51,7 +52,7 @@ _HELP = {
     "public": "the folder of a public sentence encoder",
     "general": "what the step general made",
     "teacher": "what the step teacher made",
-    "texts": "ordinary English, a sentence a line",
+    "texts": "files of ordinary English, a sentence a line",
 }
 HELD_OUT = 0.2  # share of VIDB's texts
 HIDDEN = 0.1  # share of word pieces hidden in half of the texts
@@ -76,8 +77,10 @@ def _general(arguments: argparse.Namespace) -> None:
         tokenizer, dim=WIDTH, layers=LAYERS, heads=WIDTH // 64, inner=4 * WIDTH
     )
     pieces = [tokenizer.convert_ids_to_tokens(i) for i in range(len(tokenizer))]
-    _start_from(model, embeddings(public, [piece.removeprefix("##") for piece in pieces]))
-    goal = torch.from_numpy(embeddings(public, texts))
+    _start_from(
+        model, embeddings(public, [piece.removeprefix("##") for piece in pieces], arguments.half)
+    )
+    goal = torch.from_numpy(embeddings(public, texts, arguments.half))
     guess = nn.Linear(WIDTH, goal.shape[1])
     batches = _endless(texts, arguments)
 
@@ -111,7 +114,9 @@ def _student(arguments: argparse.Namespace) -> None:
     # The teacher knows the values; the public encoder still knows the rest of the language, which
     # values in one's own words need.
     public = SentenceTransformer(str(arguments.public), device="cpu")
-    goals = [torch.from_numpy(embeddings(model, texts)) for model in (teacher, public)]
+    goals = [
+        torch.from_numpy(embeddings(model, texts, arguments.half)) for model in (teacher, public)
+    ]
     guesses = [nn.Linear(WIDTH, goal.shape[1]) for goal in goals]
     told = torch.from_numpy(told_intensities(goals[0].float().numpy(), examples))
     head = Intensities(WIDTH)
@@ -139,8 +144,8 @@ def _pool(seed: int) -> list[Example]:
     return pool(Composer(random.Random(seed)), known)
 
 
-def _lines(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8").splitlines()
+def _lines(files: Sequence[Path]) -> list[str]:
+    return [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def _start_from(model: SentenceTransformer, z: np.ndarray) -> None:
@@ -193,7 +198,8 @@ def _train(
 ) -> None:
     how = Optimisation(
         arguments.steps, arguments.learning_rate, warmup=100, weight_decay=0.02,
-        seed=arguments.seed, log_every=100, checkpoint_every=300, half=True,
+        seed=arguments.seed, log_every=100, checkpoint_every=300, half=arguments.half,
+        seconds=60 * arguments.minutes,
     )  # fmt: skip
     beside = arguments.out.with_name(f"{arguments.out.name}-checkpoint")
     optimise(
@@ -224,9 +230,17 @@ def _arguments() -> argparse.Namespace:
     for name, (count, batch, rate) in defaults.items():
         step = steps.add_parser(name)
         for needed in needs[name]:
-            step.add_argument(f"--{needed}", type=Path, required=True, help=_HELP[needed])
+            several = "+" if needed == "texts" else None
+            step.add_argument(
+                f"--{needed}", type=Path, nargs=several, required=True, help=_HELP[needed]
+            )
         step.add_argument("--out", type=Path, required=True)
         step.add_argument("--steps", type=int, default=count)
+        step.add_argument("--minutes", type=float, default=math.inf, help="at most, of training")
+        step.add_argument(
+            "--half", action=argparse.BooleanOptionalAction, default=True,
+            help="bfloat16: quicker where the processor computes in it, far slower elsewhere",
+        )  # fmt: skip
         step.add_argument("--batch", type=int, default=batch)
         step.add_argument("--learning-rate", type=float, default=rate)
         step.add_argument("--draws", type=int, default=3, help="of the labelled texts (student)")
