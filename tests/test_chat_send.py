@@ -1,4 +1,6 @@
 import dataclasses
+import math
+import re
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from chat_app.chat.conversations import (
     show_branch,
 )
 from chat_app.chat.once import reply_once
-from chat_app.chat.sampling import default_sampling
+from chat_app.chat.sampling import default_sampling, restored_sampling
 from chat_app.chat.send import Delta, Finished, Started, edit, regenerate, send
 from chat_app.chat.studio import Studio
 from chat_app.chat.transcript import transcript, verify_transcript
@@ -94,13 +96,26 @@ def test_everything_a_reply_was_made_with_is_stored(studio):
     assert row.vector_hash == composition.vector.hash
     assert row.steering["coefficients"] == composition.coefficients
     assert row.steering["layers"] == list(composition.vector.layers)
-    assert Sampling(**{**row.sampling, "stop": tuple(row.sampling["stop"])}, seed=row.seed) == SHORT
+    assert restored_sampling(row.sampling, row.seed) == SHORT
     assert tuple(row.tokens) == ended.reply.tokens
     assert row.counts["reply_tokens"] == ended.reply.reply_tokens
     assert row.timings["ttft_s"] > 0
     assert row.finish == ended.reply.finish
     assert len(row.hash) == 64
     assert verify_transcript(transcript(studio.database, row.conversation_id)) == []
+
+
+def test_a_reply_by_grammar_and_bias_is_drawn_again_from_what_is_stored(studio):
+    words = r'root ::= ("yes" | "no" | "perhaps") ", " [a-z ]+ "."'
+    biased = ((studio.model.tokenize("yes")[0], -math.inf), (studio.model.tokenize("no")[0], 2.5))
+    wanted = Sampling(seed=9, temperature=1.5, max_tokens=24, grammar=words, logit_bias=biased)
+    *_, ended = send(studio, QUESTION, PLAIN, sampling=wanted)
+    row = stored(studio, ended.message_id)
+    assert re.match(r"(yes|no|perhaps), ", row.text)
+    again = restored_sampling(row.sampling, row.seed)
+    assert again == wanted
+    *_, second = send(studio, QUESTION, PLAIN, sampling=again)
+    assert tuple(row.tokens) == second.reply.tokens
 
 
 def test_a_seed_is_drawn_and_stored_and_gives_the_reply_again(studio):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from chat_app.errors import ValueflowError
 from chat_app.llm.context import Context, EngineError, VectorBuffer
+from chat_app.llm.engine import Engine, Turn
 from chat_app.llm.grammar import CANDIDATE, GrammarError
 from chat_app.llm.logprobs import likeliest, log_norm, top_log_probs
 from chat_app.llm.model import ChatModel
@@ -396,3 +397,28 @@ def test_llama_reads_our_candidates() -> None:
     for name, (_, offset, *_) in CANDIDATE.fields.items():
         assert getattr(lib.llama_token_data, name).offset == offset
     assert CANDIDATE.itemsize == ctypes.sizeof(lib.llama_token_data)
+
+
+def test_the_engine_gives_the_log_probabilities_of_its_logits(engine: Engine) -> None:
+    turns = [Turn("user", QUESTION)]
+    reply = engine.reply(turns, Sampling(seed=3, temperature=1.5, max_tokens=4, logprobs=3))
+    tokens = [drawn.token for drawn in reply.drawn]
+    assert tuple(tokens) == reply.tokens
+    logits = engine.next_logits(turns)
+    first = reply.drawn[0]
+    assert first.logprob == pytest.approx(float(logits[first.token]) - log_norm(logits), abs=1e-4)
+    assert [token for token, _ in first.top] == np.argsort(-logits)[:3].tolist()
+    spoken = engine.log_probs(turns, tokens)
+    assert [drawn.logprob for drawn in reply.drawn] == pytest.approx(list(spoken), abs=1e-3)
+
+
+def test_a_grammar_that_cannot_be_read_leaves_the_engine_as_it_was(engine: Engine) -> None:
+    turns = [Turn("user", QUESTION)]
+    before = engine.reply(turns, Sampling(seed=1, max_tokens=8))
+    with pytest.raises(GrammarError, match="unexpected end of input"):
+        engine.reply(turns, Sampling(grammar='root ::= "yes'))
+    assert engine.reply(turns, Sampling(seed=1, max_tokens=8)).tokens == before.tokens
+    assert engine.reply(turns, Sampling(seed=1, grammar='root ::= "yes" | "no"')).text in {
+        "yes",
+        "no",
+    }
