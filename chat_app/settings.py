@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: user_data_path("valueflow"))
     database_url: str | None = None
     model: str = "builtin"
-    hives: str = "builtin"
+    hives: str = "auto"  # see ``encoder``
     hives_device: str = "auto"
     vidb: str = "builtin"
     judge_url: str | None = None
@@ -58,6 +58,15 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database as an SQLAlchemy URL."""
         return self.database_url or f"sqlite:///{self.home / 'valueflow.db'}"
+
+    def encoder(self, *, of_replies: bool = True) -> str:
+        """The value encoder that was chosen; else, of the two that come with the program,
+        "builtin" for replies of the built-in chat model, whose sentences it was taught, and
+        "general" for everything else: other models' replies, a person's own texts.
+        """
+        if self.hives != "auto":
+            return self.hives
+        return "builtin" if of_replies and self.model == "builtin" else "general"
 
     @property
     def vectors_dir(self) -> Path:

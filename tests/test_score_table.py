@@ -319,7 +319,7 @@ def test_options_reach_the_evaluator(kept):
     options = ["--beta", "1", "--m", "12", "--k", "4", "--sampling", "fixed", "--seed", "4"]
     words = ["score", "I want to lead.", "--value", "power", "--json", "--compat", "paper"]
     got = json.loads(run(*words, *options, home=kept).stdout)["scores"][POWER]
-    space = build_space(load_encoder(), load_vidb(), kept / "cache")
+    space = build_space(load_encoder("general"), load_vidb(), kept / "cache")
     direct = Evaluator(
         space.vidb, HivesRanker(space), m=12, k=4, sampling="fixed", seed=4, compat="paper"
     ).score(["I want to lead."], POWER)[0]

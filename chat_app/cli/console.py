@@ -27,8 +27,9 @@ HivesOption = Annotated[
     typer.Option(
         "--hives",
         metavar="FOLDER|ID",
-        help='The value encoder: "builtin", "general", a sentence-transformers folder, or a '
-        "Hugging Face id such as snu-aidas/HiVES-2.",
+        help='The value encoder: "builtin" (for replies of the built-in chat model), "general" '
+        "(for any text), a sentence-transformers folder, or a Hugging Face id such as "
+        "snu-aidas/HiVES-2. By default the one of the first two that fits.",
     ),
 ]
 VidbOption = Annotated[
@@ -44,6 +45,13 @@ def settings_with(**options: Any) -> "Settings":
     from chat_app.settings import settings
 
     return settings(**{name: value for name, value in options.items() if value is not None})
+
+
+def settings_for_texts(hives: str | None = None, vidb: str | None = None) -> "Settings":
+    """As ``settings_with``, for texts from anywhere: where no encoder was chosen, the one for them
+    takes the place of the one for replies of the built-in chat model."""
+    found = settings_with(hives=hives, vidb=vidb)
+    return found.model_copy(update={"hives": found.encoder(of_replies=False)})
 
 
 def stdout() -> "Console":

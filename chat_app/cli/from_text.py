@@ -14,7 +14,7 @@ from chat_app.cli.console import (
     print_table,
     read_file,
     read_text,
-    settings_with,
+    settings_for_texts,
     write_out,
 )
 
@@ -63,7 +63,7 @@ def from_text(
 
     values = [get_value(v).id for v in value] if value else None
     texts = _texts(source, column)
-    studio = Studio(settings_with(hives=hives, vidb=vidb))
+    studio = Studio(settings_for_texts(hives, vidb))
     evaluator = studio.evaluator_by(ranker)
     extraction = extract_profile(texts, evaluator, studio.space, values=values, seed=seed)
     name = save or (out.stem if out else "from-text")

@@ -15,6 +15,7 @@ from chat_app.cli.console import (
     print_table,
     progress,
     read_file,
+    settings_for_texts,
     settings_with,
     write_out,
 )
@@ -154,7 +155,7 @@ def evaluate(
     _log(False)
     for name in against or []:
         check_baseline(name)
-    settings = settings_with(hives=encoder, vidb=vidb)
+    settings = settings_for_texts(encoder, vidb)
     anchors = _labelled(None, settings.vidb)
     if texts is not None:
         asked = _labelled(texts, None)
@@ -225,7 +226,7 @@ def encode(
         raise typer.BadParameter(f"--out {out}: it must end in {', '.join(_SUFFIXES)}.")
     _log(False)
     lines = _texts_of(texts)
-    source = settings_with(hives=hives).hives
+    source = settings_for_texts(hives).hives
     encoder = _encoder(source)
     with progress() as report:
         z = encoder.encode(
@@ -255,7 +256,7 @@ def map_(
     if method not in METHODS:
         raise typer.BadParameter(f"--method {method}: it is {' or '.join(METHODS)}.")
     _log(False)
-    settings = settings_with(hives=hives, vidb=vidb)
+    settings = settings_for_texts(hives, vidb)
     anchors = load_vidb(settings.vidb)
     encoder = _encoder(settings.hives)
     with progress() as report:

@@ -14,7 +14,7 @@ from chat_app.cli.console import (
     print_table,
     progress,
     read_text,
-    settings_with,
+    settings_for_texts,
 )
 from chat_app.errors import ValueflowError
 
@@ -176,7 +176,7 @@ def _score_table(
 def _evaluator(who: dict[str, Any], how: dict[str, Any]) -> "Evaluator":
     from chat_app.chat.studio import Studio
 
-    studio = Studio(settings_with(hives=who["hives"], vidb=who["vidb"]))
+    studio = Studio(settings_for_texts(who["hives"], who["vidb"]))
     return studio.evaluator_by(who["ranker"], **how)
 
 

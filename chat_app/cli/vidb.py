@@ -12,6 +12,7 @@ from chat_app.cli.console import (
     print_json,
     print_table,
     progress,
+    settings_for_texts,
     settings_with,
     stdout,
 )
@@ -128,7 +129,7 @@ def judge(
 
     shown = to_judge(read_texts(texts), read_known(anchors) if anchors else ())
     tasks = plan_windows(shown, k=k, per_text=windows_per_text, seed=seed)
-    studio = Studio(settings_with(hives=hives, vidb=vidb))
+    studio = Studio(settings_for_texts(hives, vidb))
     with progress() as report:
         done = judge_windows(
             tasks,
