@@ -13,6 +13,7 @@ from chat_app.llm.context import Context, EngineError
 from chat_app.llm.context_options import ContextOptions, KvType, flash_attention_used
 from chat_app.llm.devices import Device
 from chat_app.llm.gguf_header import read_header
+from chat_app.llm.kv import kv_bytes_per_token
 from chat_app.llm.memory import Need, allocated, fitting_layers, need
 from chat_app.llm.model import ChatModel
 from tests.random_models import write_llama, write_mamba, write_plamo2
@@ -34,6 +35,13 @@ def test_cache_of_the_builtin_model(chat_model: ChatModel, n_ctx: int, kv_type: 
     context.close()
     assert said
     assert sum(found.cache) / 2**20 == pytest.approx(float(said[1]), abs=0.006)
+
+
+@pytest.mark.parametrize("kv_type", ["f16", "q8_0", "q4_0"])
+def test_bytes_of_one_token(tmp_path: Path, chat_model: ChatModel, kv_type: KvType) -> None:
+    for model in (chat_model, ChatModel.load(write_plamo2(tmp_path / "plamo2.gguf"))):
+        found = need(read_header(model.info.path), n_ctx=512, kv_type=kv_type)
+        assert kv_bytes_per_token(model, kv_type) * 512 == sum(found.cache)
 
 
 def test_weights_are_all_of_the_file(tmp_path: Path, builtin_model: Path) -> None:

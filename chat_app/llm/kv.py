@@ -11,14 +11,9 @@ if TYPE_CHECKING:
 
 
 def kv_bytes_per_token(model: "ChatModel", kv_type: KvType = "f16") -> int:
-    """Bytes that one token takes: keys and values of every layer.
-
-    Taken from the numbers of heads, so an estimate for models whose heads are wider than
-    n_embd / n_head or whose layers differ.
-    """
-    heads = int(lib.llama_model_n_head(model.handle)) or 1
-    width = model.n_embd // heads * int(lib.llama_model_n_head_kv(model.handle))
-    return max(1, int(2 * model.n_layer * width * KV_BYTES[kv_type]))
+    """Bytes that one token takes: keys and values of every layer (too many, where layers attend
+    to a window only)."""
+    return max(1, int(model.numbers_per_cell * KV_BYTES[kv_type]))
 
 
 def steps_back(model: "ChatModel") -> bool:

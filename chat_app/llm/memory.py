@@ -42,10 +42,7 @@ class Need:
 
 
 def need(header: Header, *, n_ctx: int, kv_type: str = "f16") -> Need:
-    """What a model takes with a context of ``n_ctx`` cells, shared by all conversations.
-
-    A cell is n_head_kv (key length + value length) numbers in each layer.
-    """
+    """What a model takes with a context of ``n_ctx`` cells, shared by all conversations."""
     n_layer = _number(header, "block_count", 0)
     layers, output = [0] * n_layer, 0
     for tensor in header.tensors:
@@ -58,7 +55,7 @@ def need(header: Header, *, n_ctx: int, kv_type: str = "f16") -> Need:
         # The embeddings serve as the output, too: a card gets a copy of them.
         output += sum(t.n_bytes for t in header.tensors if t.name == "token_embd.weight")
     cells = -(-n_ctx // 256) * 256
-    cache = tuple(int(cells * n * KV_BYTES[kv_type]) for n in _numbers_per_cell(header, n_layer))
+    cache = tuple(int(cells * n * KV_BYTES[kv_type]) for n in numbers_per_cell(header))
     return Need(sum(t.n_bytes for t in header.tensors), tuple(layers), output, cache)
 
 
@@ -86,16 +83,17 @@ def allocated(log: str) -> dict[str, int]:
     }
 
 
-def _numbers_per_cell(header: Header, n_layer: int) -> list[int]:
+def numbers_per_cell(header: Header) -> tuple[int, ...]:
+    """How many numbers each layer keeps of one token: n_head_kv (key length + value length)."""
     width = _number(header, "embedding_length", 0)
     found = []
-    for layer in range(n_layer):
+    for layer in range(_number(header, "block_count", 0)):
         heads = _number(header, "attention.head_count", 1, layer)
         own = width // heads if heads else 0
         key = _number(header, "attention.key_length", own)
         value = _number(header, "attention.value_length", own)
         found.append(_number(header, "attention.head_count_kv", heads, layer) * (key + value))
-    return found
+    return tuple(found)
 
 
 def _number(header: Header, name: str, otherwise: int, layer: int = 0) -> int:

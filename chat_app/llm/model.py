@@ -19,7 +19,7 @@ from chat_app.llm.context import Context, VectorBuffer
 from chat_app.llm.context_options import KvType
 from chat_app.llm.devices import devices, offloads
 from chat_app.llm.gguf_header import GgufError, Header, read_header
-from chat_app.llm.memory import fitting_layers, need
+from chat_app.llm.memory import fitting_layers, need, numbers_per_cell
 from chat_app.llm.template import ChatTemplate, Message
 from chat_app.settings import settings
 
@@ -60,6 +60,7 @@ class ChatModel:
         self.n_embd = int(lib.llama_model_n_embd(handle))
         self.n_params = int(lib.llama_model_n_params(handle))
         self.n_bytes = int(lib.llama_model_size(handle))
+        self.numbers_per_cell = sum(numbers_per_cell(header))
         self.n_ctx_train = int(lib.llama_model_n_ctx_train(handle))
         self.n_vocab = int(lib.llama_vocab_n_tokens(self.vocab))
         self.bos = int(lib.llama_vocab_bos(self.vocab))

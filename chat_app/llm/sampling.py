@@ -104,10 +104,12 @@ class Sampler:
                     f"logit_bias names token {token}; the model has tokens 0 to "
                     f"{model.n_vocab - 1}."
                 )
-        self._model, self._logprobs = model, sampling.logprobs
+        self._logprobs = sampling.logprobs
         self._bias = dict(sampling.logit_bias)
         self._enough = _enough(sampling)
         self._grammar = Grammar(sampling.grammar, model) if sampling.grammar is not None else None
+        if self._grammar is not None:  # their names are no part of the reply's text
+            self._silent = model.silent_tokens
         self._chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
         self._close = weakref.finalize(self, lib.llama_sampler_free, self._chain)
         self._close.atexit = False  # as the process ends, the engine's thread may still draw
@@ -151,7 +153,7 @@ class Sampler:
         logits = context.logits(index)
         if math.isnan(logits.max()):
             raise EngineError(_NO_NUMBERS)
-        logits[self._model.silent_tokens] = -np.inf  # their names are no part of the reply's text
+        logits[self._silent] = -np.inf
         for token, bias in self._bias.items():
             logits[token] += bias
         for head in (*_HEADS, len(logits)):
