@@ -9,7 +9,8 @@ On paper a profile is JSON, ``valueflow.profile/1``::
 
 ``description`` and ``method`` may be left out. The methods: ``vector`` adds a control vector,
 ``prompt`` says the targets in words, ``exemplar`` shows texts that hold them, ``vector+prompt``
-does the first two at once, ``none`` leaves the model alone.
+does the first two at once, ``none`` leaves the model alone. ``tuned`` is there once the profile
+was tuned to a model (``values.tuned``).
 """
 
 import json
@@ -24,6 +25,7 @@ from typing import Any, Literal, get_args
 from chat_app.errors import ValueflowError
 from chat_app.values.custom import CustomValueError, custom_id, is_custom
 from chat_app.values.taxonomy import UnknownValue, Value, descendants, get_value
+from chat_app.values.tuned import Tuned
 
 FORMAT = "valueflow.profile/1"
 LOWEST, HIGHEST = -10.0, 10.0
@@ -31,7 +33,7 @@ LOWEST, HIGHEST = -10.0, 10.0
 Method = Literal["vector", "prompt", "exemplar", "vector+prompt", "none"]
 METHODS: tuple[str, ...] = get_args(Method)
 
-_KEYS = ("format", "name", "description", "method", "targets")
+_KEYS = ("format", "name", "description", "method", "targets", "tuned")
 _MAX_NAME = 200
 _MAX_DESCRIPTION = 10_000
 
@@ -46,6 +48,7 @@ class Profile:
 
     ``targets`` keeps its order, its ids are whole whatever short names came in, and it cannot be
     changed afterwards. A target of 0 asks for neutrality, which is not the same as no target.
+    ``tuned`` are coefficients that were measured to meet the targets, one entry a model at most.
 
     Raises ProfileError on any wrong part.
     """
@@ -54,6 +57,7 @@ class Profile:
     targets: Mapping[str, float]
     description: str = ""
     method: Method = "vector"
+    tuned: tuple[Tuned, ...] = ()
 
     def __post_init__(self) -> None:
         _check_text("name", self.name, _MAX_NAME)
@@ -65,26 +69,36 @@ class Profile:
         object.__setattr__(self, "targets", MappingProxyType(_checked_targets(self.targets)))
 
     def __hash__(self) -> int:
-        return hash((self.name, frozenset(self.targets.items()), self.description, self.method))
+        targets = frozenset(self.targets.items())
+        return hash((self.name, targets, self.description, self.method, self.tuned))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A read-only mapping can be neither pickled nor deep-copied; a page's state does both.
-        return Profile, (self.name, dict(self.targets), self.description, self.method)
+        plain = self.name, dict(self.targets), self.description, self.method, self.tuned
+        return Profile, plain
 
     @property
     def by_vector(self) -> bool:
         """Whether a control vector takes part in the steering."""
         return self.method in ("vector", "vector+prompt") and any(self.targets.values())
 
+    def tuned_for(self, model_sha256: str) -> dict[str, float] | None:
+        """The coefficients that were tuned to this model for just these targets, if there are."""
+        for each in self.tuned:
+            if each.holds(model_sha256, self.method, self.targets):
+                return dict(each.coefficients)
+        return None
+
     def to_json(self) -> dict[str, Any]:
         """The profile as ``valueflow.profile/1``, ready for ``json.dumps``."""
-        return {
+        whole = {
             "format": FORMAT,
             "name": self.name,
             "description": self.description,
             "method": self.method,
             "targets": dict(self.targets),
         }
+        return whole | ({"tuned": [each.to_json() for each in self.tuned]} if self.tuned else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | str) -> "Profile":
@@ -96,7 +110,8 @@ class Profile:
         if not isinstance(parsed, Mapping):
             raise ProfileError(f"A profile is a JSON object, not {_kind(parsed)}.")
         _check_keys(parsed)
-        return cls(**{key: parsed[key] for key in _KEYS[1:] if key in parsed})
+        plain = {key: parsed[key] for key in _KEYS[1:-1] if key in parsed}
+        return cls(**plain, tuned=_tuned(parsed.get("tuned", [])))
 
 
 def _parse(text: str) -> Any:
@@ -108,6 +123,17 @@ def _parse(text: str) -> Any:
     except (ValueError, RecursionError):
         # A number of thousands of digits, or thousands of brackets.
         raise ProfileError("The profile is not valid JSON that a person would write.") from None
+
+
+def _tuned(data: Any) -> tuple[Tuned, ...]:
+    if not isinstance(data, list):
+        raise ProfileError(f"tuned is {_kind(data)}: it must be a list.")
+    try:
+        return tuple(Tuned.from_json(each) for each in data)
+    except ValueError as error:
+        raise ProfileError(
+            f"tuned is not as `valueflow profile tune` writes it: {error}."
+        ) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
