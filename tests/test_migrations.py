@@ -57,6 +57,29 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
         },
     }
 }
+ROWS["0002"] = ROWS["0001"] | {
+    "calibrations": {
+        "id": "01JD0000000000000000000005",
+        "key": "0" * 64,
+        "model_sha256": "ab" * 32,
+        "method": "vector",
+        "basis": '{"model_name": "builtin-chat", "method": "vector"}',
+        "how": '{"replies": 1}',
+        "finished": None,
+        "created": "2026-01-02 03:04:05.678000",
+        "updated": "2026-01-02 03:04:05.678000",
+    },
+    "calibration_cells": {
+        "id": "01JD0000000000000000000006",
+        "calibration_id": "01JD0000000000000000000005",
+        "value": "svt/benevolence",
+        "coefficient": -0.25,
+        "steered_by": "0123456789abcdef",
+        "scores": '{"svt/benevolence": [-4.5, -6.0]}',
+        "surprise": 1.25,
+        "created": "2026-01-02 03:04:05.678000",
+    },
+}
 
 
 def config(connection):

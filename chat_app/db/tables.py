@@ -134,3 +134,44 @@ class ProfileRow(Base):
     profile: Mapped[dict[str, Any]] = mapped_column(JSON)
     created: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     updated: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class CalibrationRow(Base):
+    """How a model answers to a method's doses. ``key`` names all that its numbers follow from;
+    ``finished`` is the calibration as ``valueflow.calibration/1``, once it has a whole curve."""
+
+    __tablename__ = "calibrations"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    model_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    method: Mapped[str] = mapped_column(String(16))
+    basis: Mapped[dict[str, Any]] = mapped_column(JSON)
+    how: Mapped[dict[str, Any]] = mapped_column(JSON)
+    finished: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    created: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    updated: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class CalibrationCell(Base):
+    """The replies to all prompts at one dose of one value ("" at 0, where none is steered).
+
+    ``scores`` {value: every reply's intensity}; ``surprise``: mean -log p a token, in nats, of the
+    replies under the unsteered model; ``steered_by``: the hash of the vector and the words.
+    """
+
+    __tablename__ = "calibration_cells"
+    __table_args__ = (
+        UniqueConstraint(
+            "calibration_id", "value", "coefficient", name="uq_calibration_cells_dose"
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    calibration_id: Mapped[str] = mapped_column(ForeignKey("calibrations.id", ondelete="CASCADE"))
+    value: Mapped[str] = mapped_column(Text)
+    coefficient: Mapped[float]
+    steered_by: Mapped[str] = mapped_column(String(64))
+    scores: Mapped[dict[str, list[float]]] = mapped_column(JSON)
+    surprise: Mapped[float]
+    created: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
