@@ -7,6 +7,8 @@ the very same vectors, a conversation that is opened again continues as if it ha
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 from chat_app.chat.conversations import stored_profile
@@ -50,9 +52,9 @@ def _reply(studio: "Studio", message: Message) -> Turn:
 def past_vector(studio: "Studio", message: Message) -> VectorBuffer | None:
     """The vector that a reply of the studio's model was written under, made again.
 
-    From the profile by today's rules, where that gives the stored hash; else from the stored
-    coefficients. With other anchors or another encoder it comes out a little different, and the
-    reply is read under what comes nearest.
+    From the stored coefficients, of which it is the sum; else, for a reply of an earlier version
+    that does not tell them so exactly, from the profile. With other anchors or another encoder it
+    comes out a little different, and the reply is read under what comes nearest.
     """
     if not message.vector_hash:
         return None
@@ -68,18 +70,17 @@ def past_vector(studio: "Studio", message: Message) -> VectorBuffer | None:
 
 
 def _composed_again(studio: "Studio", message: Message) -> "ControlVector":
-    vector = studio.compose(stored_profile(message)).vector
-    if vector is not None and vector.hash == message.vector_hash:
-        return vector
     steering = message.steering or {}
     coefficients: dict[str, float] = steering.get("coefficients") or {}
     directions = studio.directions_of(coefficients)
-    parts = [c * directions[v] for v, c in coefficients.items() if v in directions]
-    if not parts:
+    parts = [c * directions[v] for v, c in coefficients.items() if c and v in directions]
+    total = reduce(add, parts) if parts else None
+    if total is not None and total.hash == message.vector_hash:
+        return total
+    vector = studio.compose(stored_profile(message)).vector
+    if vector is not None and vector.hash == message.vector_hash:
+        return vector
+    if total is None:
         raise ValueflowError("no direction is left of those that it was made from.")
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    if total.hash != message.vector_hash:
-        logger.warning("Reply %s is read under a vector that is not quite its own.", message.id)
+    logger.warning("Reply %s is read under a vector that is not quite its own.", message.id)
     return total

@@ -13,6 +13,7 @@ import typer
 from chat_app import __version__
 from chat_app.cli import (
     bench,
+    calibrate,
     diagnose,
     explain,
     from_text,
@@ -21,6 +22,7 @@ from chat_app.cli import (
     reply,
     score,
     transcripts,
+    tuning,
     values,
     vectors,
     vidb,
@@ -78,6 +80,9 @@ def start(
 app.command("reply")(reply.reply)
 app.command("score")(score.score)
 app.command("values")(values.values)
+app.command("calibrate")(calibrate.calibrate)
+profiles.app.command("check")(tuning.check)
+profiles.app.command("tune")(tuning.tune)
 profiles.app.command("from-text")(from_text.from_text)
 profiles.app.command("explain")(explain.explain)
 app.add_typer(profiles.app, name="profile")

@@ -1,0 +1,71 @@
+"""Which calibration a chat goes by: the person's own, else the one that comes with the program."""
+
+import logging
+from datetime import datetime
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from chat_app.db.calibrations import finished_calibrations, last_finished
+from chat_app.db.database import DatabaseError
+from chat_app.settings import data_path
+from chat_app.steering.calibration import Basis, Calibration, CalibrationError
+
+if TYPE_CHECKING:
+    from chat_app.chat.studio import Studio
+
+logger = logging.getLogger(__name__)
+
+
+def basis_of(studio: "Studio", method: str) -> Basis:
+    """What a calibration made by ``studio`` now would hold for."""
+    info, ranker = studio.model.info, studio.ranker("hives")
+    return Basis(
+        model_name=info.name,
+        model_sha256=info.sha256,
+        method=method,
+        vidb=studio.vidb.version,
+        encoder=studio.encoder.version,
+        ranker=f"{ranker.name} {ranker.version}",
+    )
+
+
+def latest(studio: "Studio", method: str) -> datetime | None:
+    """When the studio's model was last calibrated in its database; None where it never was."""
+    try:
+        with studio.database.read() as session:
+            return last_finished(session, studio.model.info.sha256, method)
+    except DatabaseError as error:
+        # A reply need not fail for it: what comes with the program is used.
+        logger.warning("Calibrations cannot be looked up: %s", error)
+        return None
+
+
+def find_calibration(studio: "Studio", method: str) -> Calibration | None:
+    """All curves that hold for the studio's model and measure: of each value the latest in the
+    database, else the one that comes with the program. None where there is none."""
+    basis = basis_of(studio, method)
+    found = [each for each in _stored(studio, method) if each.basis.fits(basis)]
+    builtin = data_path("models", f"calibration-{method.replace('+', '-')}.json")
+    if builtin.is_file():
+        try:
+            shipped = Calibration.load(builtin)
+        except CalibrationError as error:
+            logger.warning("%s", error)
+        else:
+            found += [shipped] if shipped.basis.fits(basis) else []
+    if not found:
+        return None
+    whole = reduce(Calibration.over, found)
+    if "vector" in method and studio.model.info.steerable:
+        whole = whole.fitting(studio.directions_of(whole.responses))
+    return whole if whole.responses else None
+
+
+def _stored(studio: "Studio", method: str) -> list[Calibration]:
+    try:
+        with studio.database.read() as session:
+            rows = finished_calibrations(session, studio.model.info.sha256, method)
+        return [Calibration.from_json(row.finished) for row in rows]
+    except (DatabaseError, CalibrationError) as error:
+        logger.warning("Stored calibrations cannot be used: %s", error)
+        return []
