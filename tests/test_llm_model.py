@@ -75,6 +75,13 @@ def test_silent_tokens_are_those_without_a_text(chat_model: ChatModel) -> None:
         assert bare == (token in silent)
 
 
+def test_first_and_single_bytes(chat_model: ChatModel) -> None:
+    pieces = [chat_model.piece(t) for t in range(chat_model.n_vocab)]
+    assert chat_model.first_bytes.tolist() == [p[0] if p else -1 for p in pieces]
+    alone = [pieces[t] for t in chat_model.single_bytes]
+    assert sorted(alone) == sorted({p for p in pieces if len(p) == 1})
+
+
 def test_missing(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not exist"):
         ChatModel.load(tmp_path / "gone.gguf")

@@ -45,18 +45,32 @@ class Grammar:
     def __init__(self, text: str, model: "ChatModel") -> None:
         """Raises :class:`GrammarError` where ``text`` is no grammar with a rule "root"."""
         _check(text)
+        self._first, self._alone = model.first_bytes, model.single_bytes
         self._sampler = _parse(text, model)
         self._close = weakref.finalize(self, lib.llama_sampler_free, self._sampler)
 
-    def allowed(self, candidates: np.ndarray) -> np.ndarray:
-        """Those of ``candidates`` (of :data:`CANDIDATE`) that may come next.
+    def allowed(self, ids: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        """Those of the tokens ``ids`` that may come next, as :data:`CANDIDATE` with ``logits``.
 
         What ends a reply may come only where the grammar is complete.
         """
+        candidates = np.zeros(len(ids), CANDIDATE)
+        candidates["id"], candidates["logit"] = ids, logits
         array = candidate_array(candidates)
         lib.llama_sampler_apply(self._sampler, ctypes.byref(array))
         found: np.ndarray = candidates[candidates["logit"] > -np.inf]
         return found
+
+    def imaginable(self) -> np.ndarray:
+        """The tokens whose first byte may come next: no other may.
+
+        For each byte there is a token of its own as a rule, so a few tokens speak for all.
+        """
+        first, alone = self._first, self._alone
+        may = np.ones(257, dtype=bool)  # the last place is for tokens that begin with no byte
+        may[first[alone]] = False
+        may[first[self.allowed(alone, np.zeros(len(alone)))["id"]]] = True
+        return np.flatnonzero(may[first])
 
     def accept(self, token: int) -> None:
         """Go past ``token``, one that was allowed: any other would end the program."""

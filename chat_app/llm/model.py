@@ -150,12 +150,35 @@ class ChatModel:
         return self.template.render(messages, open_reply)
 
     @cached_property
+    def first_bytes(self) -> np.ndarray:
+        """int16 [n_vocab]: the first byte that each token adds to a text, -1 where it adds none."""
+        return self._begins[0]
+
+    @cached_property
+    def single_bytes(self) -> np.ndarray:
+        """int64: tokens that are one byte alone, one for each byte that has any."""
+        alone = np.flatnonzero(self._begins[1] == 1)
+        _, once = np.unique(self.first_bytes[alone], return_index=True)
+        return alone[once]
+
+    @cached_property
+    def _begins(self) -> np.ndarray:
+        """int16 [2, n_vocab]: first byte of each token's piece (-1: none), and its length."""
+        read, vocab, room = lib.llama_token_to_piece, self.vocab, 512
+        buffer = ctypes.create_string_buffer(room)  # one for all: there are 150,000 of them
+        found = np.full((2, self.n_vocab), -1, dtype=np.int16)
+        for token in range(self.n_vocab):
+            size = read(vocab, token, buffer, room, 0, False)
+            found[1, token] = abs(size)
+            if size:  # below 0: the buffer is too short for it
+                found[0, token] = ord(buffer[0]) if size > 0 else self.piece(token)[0]
+        return found
+
+    @cached_property
     def silent_tokens(self) -> np.ndarray:
         """int64: the control tokens that may stand in a reply, adding nothing to its text."""
-        special = lib.LLAMA_TOKEN_ATTR_UNKNOWN | lib.LLAMA_TOKEN_ATTR_CONTROL
-        attributes = ((t, lib.llama_vocab_get_attr(self.vocab, t)) for t in range(self.n_vocab))
-        silent = [t for t, kind in attributes if kind & special and not self.ends_reply(t)]
-        return np.array(silent, dtype=np.int64)
+        silent = np.flatnonzero(self.first_bytes < 0)
+        return np.array([t for t in silent.tolist() if not self.ends_reply(t)], dtype=np.int64)
 
     @cached_property
     def control_texts(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from chat_app.errors import ValueflowError
 from chat_app.llm.context import EngineError
-from chat_app.llm.grammar import CANDIDATE, Grammar, candidate_array
+from chat_app.llm.grammar import Grammar, candidate_array
 from chat_app.llm.logprobs import likeliest, log_norm, top_log_probs
 
 if TYPE_CHECKING:
@@ -156,13 +156,14 @@ class Sampler:
         logits[self._silent] = -np.inf
         for token, bias in self._bias.items():
             logits[token] += bias
+        pool = np.arange(len(logits))
         for head in (*_HEADS, len(logits)):
-            ids = likeliest(logits, head)
-            candidates = np.zeros(len(ids), CANDIDATE)
-            candidates["id"], candidates["logit"] = ids, logits[ids]
-            allowed = grammar.allowed(candidates)
-            if len(allowed) >= self._enough or head >= len(logits):
+            ids = pool[likeliest(logits[pool], head)]
+            allowed = grammar.allowed(ids, logits[ids])
+            if len(allowed) >= self._enough or head >= len(pool):
                 break
+            if head == _HEADS[0]:
+                pool = grammar.imaginable()
         if not len(allowed):
             raise EngineError("No token is left to be drawn: the grammar allows none that may be.")
         array = candidate_array(allowed)
