@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chat_app.hives.space import Space
     from chat_app.hives.yardstick import Yardstick
     from chat_app.llm.engine import Engine, VectorBuffer
-    from chat_app.llm.model import ChatModel
+    from chat_app.llm.model import ChatModel, ModelInfo
     from chat_app.steering.bank import Bank
     from chat_app.steering.calibration import Calibration
     from chat_app.steering.compose import Composition
@@ -306,6 +306,12 @@ class Studio:
         database = open_database(self.settings.database())
         recover(database)
         return database
+
+    @property
+    def loaded_model(self) -> "ModelInfo | None":
+        """The chat model, if it is loaded already."""
+        model = self._parts.get("model")
+        return model.info if model else None
 
     @property
     def ready(self) -> bool:

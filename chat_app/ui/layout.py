@@ -11,6 +11,7 @@ from chat_app.ui.chat_panel import build_chatbot, rows
 from chat_app.ui.conversations import UNTITLED, ConversationPanel, build_conversation_panel
 from chat_app.ui.guard import Tab
 from chat_app.ui.loading import Loading
+from chat_app.ui.model_panel import ModelPanel, build_model_panel
 from chat_app.ui.profile_panel import UNSTEERED, ProfilePanel, build_profile_panel
 from chat_app.ui.scorer import Scorer
 from chat_app.ui.text import escape
@@ -33,6 +34,7 @@ class Page:
     chat: gr.Chatbot
     box: gr.Textbox
     conversations: ConversationPanel
+    model: ModelPanel
     profile: ProfilePanel
 
     @property
@@ -77,6 +79,7 @@ def lay_out(studio: Studio) -> Page:
     file = gr.Textbox(visible="hidden", show_label=False, elem_id="vf-file")
     with gr.Sidebar(label="Conversations", width=272, elem_id="vf-left"):
         conversations = build_conversation_panel()
+        model = build_model_panel(studio)
     with gr.Column(elem_id="vf-main"):
         with gr.Row(elem_id="vf-header"):
             title = gr.HTML(_title_html(""), elem_id="vf-title", js_on_load=None)
@@ -117,6 +120,7 @@ def lay_out(studio: Studio) -> Page:
         chat=chat,
         box=box,
         conversations=conversations,
+        model=model,
         profile=profile,
     )
 

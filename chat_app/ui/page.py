@@ -7,7 +7,7 @@ in the browser, and a `Tab` holds what one tab's running reply needs.
 import gradio as gr
 
 from chat_app.chat.studio import Studio
-from chat_app.ui import chat_events, conversation_events, profile_events
+from chat_app.ui import chat_events, conversation_events, model_panel, profile_events
 from chat_app.ui.layout import lay_out
 
 
@@ -18,4 +18,5 @@ def build_page(studio: Studio) -> gr.Blocks:
         opened = conversation_events.wire(blocks, page)
         chat_events.wire(page, opened)
         profile_events.wire(blocks, page)
+        model_panel.wire(blocks, studio, page.model)
     return blocks
