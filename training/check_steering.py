@@ -20,19 +20,12 @@ from rich.progress import track
 from rich.table import Table
 from scipy.stats import spearmanr
 
-from chat_app.evaluation.evaluator import Evaluator
-from chat_app.evaluation.ranker_hives import HivesRanker
-from chat_app.hives.encoder import load_encoder
-from chat_app.hives.space import build_space
-from chat_app.llm.engine import Engine, Sampling, Turn
-from chat_app.llm.hub import resolve_model
-from chat_app.llm.model import ChatModel
-from chat_app.steering.bank import build_bank
-from chat_app.steering.compose import Composition, compose
-from chat_app.steering.directions import directions
+from chat_app.chat.studio import Studio
+from chat_app.chat.trials import Course, answers
+from chat_app.settings import settings
+from chat_app.steering.compose import Composition
 from chat_app.values.profile import Method, Profile
 from chat_app.values.taxonomy import STEERED
-from chat_app.vidb.loading import load_vidb
 from training.dialogues import Composer
 from training.judge import Judge
 
@@ -59,34 +52,21 @@ def questions(n: int) -> list[str]:
 
 
 class Bench:
-    """A model with everything that steers and scores it."""
+    """A model with everything that steers and scores it, as the product has it."""
 
     def __init__(self, source: str, threads: int | None) -> None:
-        cache = Path(tempfile.gettempdir()) / "valueflow-check"
-        self.model = ChatModel.load(resolve_model(source))
-        self.engine = Engine(self.model, n_ctx=1024, n_threads=threads)
-        vidb = load_vidb()
-        space = build_space(load_encoder(), vidb, cache)
-        self.directions = directions(build_bank(self.model, vidb, cache), space, STEERED)
-        self.evaluator = Evaluator(vidb, HivesRanker(space))
+        folder = Path(tempfile.gettempdir()) / "valueflow-check"
+        self.studio = Studio(settings(model=source, n_threads=threads, home=folder))
+        self.evaluator = self.studio.evaluator
 
     def composition(self, value: str, target: float, method: Method) -> Composition:
         """What the product itself would make of this one-value profile."""
-        profile = Profile(name="check", targets={value: target}, method=method)
-        return compose(profile, self.directions, self.model.info)
+        return self.studio.compose(Profile(name="check", targets={value: target}, method=method))
 
     def replies(self, asked: Sequence[str], how: Composition, max_tokens: int) -> list[str]:
         """One sampled reply a question."""
-        system = [Turn("system", how.system_prompt)] if how.system_prompt else []
-        buffer = how.vector.buffer() if how.vector else None
-        return [
-            self.engine.reply(
-                [*system, Turn("user", question)],
-                Sampling(temperature=0.7, seed=i, max_tokens=max_tokens),
-                vector=buffer,
-            ).text
-            for i, question in enumerate(asked)
-        ]
+        course = Course(tuple(asked), max_tokens=max_tokens)
+        return [reply.text for reply in answers(self.studio, course, how)]
 
 
 def main() -> None:
