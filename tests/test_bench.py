@@ -78,11 +78,7 @@ def test_lengths_fit_a_small_context() -> None:
 def test_the_built_in_model_writes_past_its_ends(chat_model: ChatModel) -> None:
     """What is measured must not depend on when a reply would have ended."""
     bench = Bench(chat_model, load_vidb(), n_threads=1)
-    turns = [Turn("user", "Should I lend my brother money?")]
-    drawn = bench._engine.reply(turns, bench._sampling(250))
-    assert drawn.reply_tokens == 250
-    assert chat_model.info.n_ctx_train < 2500
-    bench.close()
+    assert bench._reply(12, None, 250).reply_tokens == 250
 
 
 def test_json_has_every_key(path: Path) -> None:

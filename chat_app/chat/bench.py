@@ -31,7 +31,6 @@ TURNS = 10
 REPLIES = 16
 BANK_TEXTS = 60
 CONVERSATION = 2000  # tokens, where the model's context holds that many
-_SLOTS = 16
 _RUNS, _FEW_RUNS = 5, 3
 _CHANGES = 32
 
@@ -108,9 +107,12 @@ class Passages:
 
 
 class Bench:
-    """An engine, and what it is measured with. ``close`` it.
+    """A model, and what it is measured with.
 
     ``vidb``: text to read. ``n_threads``: None takes as many as a chat would.
+
+    Every run has an engine of its own, whose cache is empty: what other conversations have left
+    in the cache slows the ones that are written.
     """
 
     def __init__(self, model: ChatModel, vidb: Vidb, *, n_threads: int | None = None) -> None:
@@ -121,12 +123,6 @@ class Bench:
         self._never = tuple((token, -math.inf) for token in ends)
         self._seeds = count()
         self._vector = _random_vector(model, 0)
-        self._engine = Engine(
-            model, n_ctx=self.lengths.context, n_threads=n_threads, n_slots=_SLOTS
-        )
-
-    def close(self) -> None:
-        self._engine.close()
 
     def run(self, progress: Progress | None = None) -> Speeds:
         """Measure everything: about a minute for a model of 300M parameters on two cores."""
@@ -134,7 +130,7 @@ class Bench:
             self.prompt, self.one_reply, self.tenth_turn, self.conversations, self.many_replies,
             self.bank, self.change_of_vector,
         )  # fmt: skip
-        self._reply(self.lengths.short, self._vector, 4)  # the first decodes read the model's file
+        self._reply(self.lengths.short, self._vector, 4)  # the first decode reads the model's file
         found: dict[str, Any] = {}
         for done, part in enumerate(parts):
             if progress:
@@ -142,20 +138,20 @@ class Bench:
             found |= part()
         return Speeds(**found)
 
-    def prompt(self) -> dict[str, float]:
+    def prompt(self, runs: int = _RUNS) -> dict[str, float]:
         """Long prompts, until the first token of the reply."""
         rates = []
-        for _ in range(_RUNS):
+        for _ in range(runs):
             reply = self._reply(self.lengths.prompt, None, 1)
             rates.append((reply.prompt_tokens - reply.reused_tokens) / reply.ttft_s)
         return {"prompt_tokens_per_s": median(rates)}
 
-    def one_reply(self) -> dict[str, float]:
+    def one_reply(self, runs: int = _RUNS) -> dict[str, float]:
         """One reply at a time, without and with a vector by turns."""
         plain: list[float] = []
         steered: list[float] = []
         pairs = [(None, plain), (self._vector, steered)]
-        for run in range(_RUNS):
+        for run in range(runs):
             for vector, rates in pairs if run % 2 else reversed(pairs):
                 reply = self._reply(self.lengths.short, vector, self.lengths.reply)
                 rates.append(reply.tokens_per_s)
@@ -166,15 +162,15 @@ class Bench:
 
     def tenth_turn(self) -> dict[str, float]:
         """The tenth turn several times over, and after each its new tokens alone."""
-        turns = self._nine_turns()
         whole, alone = [], []
-        with closing(self._context()) as context:
+        with closing(self._context()) as context, closing(self._engine()) as engine:
+            turns = self._nine_turns(engine)
             for run in range(_RUNS):
                 vector = _random_vector(self._model, TURNS + run)
                 asked = [*turns, self._asked()]
-                reply = self._engine.reply(asked, self._sampling(1), vector=vector)
-                n_ctx, reused = self._engine.n_ctx, reply.reused_tokens
-                cells = fit(self._model, asked, vector, n_ctx=n_ctx, reserve=1).cells
+                reply = engine.reply(asked, self._sampling(1), vector=vector)
+                reused = reply.reused_tokens
+                cells = fit(self._model, asked, vector, n_ctx=engine.n_ctx, reserve=1).cells
                 tokens = [cell.token for cell in cells]
                 if run == 0 or not context.trim(reused):
                     context.clear()
@@ -200,7 +196,8 @@ class Bench:
                 Request(turns, self._sampling(self.lengths.reply), self._vector)
                 for _ in range(REPLIES)
             ]
-            seconds.append(_seconds(lambda: self._engine.replies(requests)))  # noqa: B023
+            with closing(self._engine()) as engine:
+                seconds.append(_seconds(lambda: engine.replies(requests)))  # noqa: B023
         return {"replies_per_s": REPLIES / median(seconds)}
 
     def bank(self) -> dict[str, float]:
@@ -234,14 +231,14 @@ class Bench:
                 same.append(times[1])
         return {"set_vector_us": 1e6 * (median(changed) - median(same))}
 
-    def _nine_turns(self) -> list[Turn]:
+    def _nine_turns(self, engine: Engine) -> list[Turn]:
         """All but the last of the conversation's turns, each reply under a vector of its own."""
         turns: list[Turn] = []
         for number in range(1, TURNS):
             vector = _random_vector(self._model, number)
             turns.append(self._asked())
             sampling = self._sampling(self._reply_in_turn)
-            reply = self._engine.reply(turns, sampling, vector=vector)
+            reply = engine.reply(turns, sampling, vector=vector)
             turns.append(Turn("assistant", reply.text, tokens=reply.tokens, vector=vector))
         return turns
 
@@ -261,11 +258,11 @@ class Bench:
         samplings = [self._sampling(length) for _ in range(n)]
 
         def follow(turns: Sequence[Turn], sampling: Sampling) -> list[float]:
-            pieces = self._engine.stream(turns, sampling, vector=self._vector)
+            pieces = engine.stream(turns, sampling, vector=self._vector)
             # what was held back at the end comes as a piece of its own, and is no token
             return [time.perf_counter() for _ in pieces][:length]
 
-        with ThreadPoolExecutor(n) as readers:
+        with closing(self._engine()) as engine, ThreadPoolExecutor(n) as readers:
             times = list(readers.map(follow, prompts, samplings))
         begun, ended = max(of[0] for of in times), min(of[-1] for of in times)
         if begun >= ended:  # so short that they were never all at it
@@ -274,14 +271,19 @@ class Bench:
 
     def _reply(self, n_prompt: int, vector: VectorBuffer | None, n_reply: int) -> Reply:
         turns = [Turn("user", self._passages.take(n_prompt))]
-        return self._engine.reply(turns, self._sampling(n_reply), vector=vector)
+        with closing(self._engine()) as engine:
+            return engine.reply(turns, self._sampling(n_reply), vector=vector)
 
     def _sampling(self, n_tokens: int) -> Sampling:
         """As in a chat, for a reply of exactly ``n_tokens``."""
         return Sampling(max_tokens=n_tokens, seed=next(self._seeds), logit_bias=self._never)
 
+    def _engine(self) -> Engine:
+        """As the chat's, with nothing in its cache."""
+        return Engine(self._model, n_ctx=self.lengths.context, n_threads=self._n_threads)
+
     def _context(self) -> Context:
-        """A context of our own, as the engine's."""
+        """llama.cpp alone."""
         return Context(self._model, n_ctx=self.lengths.context, n_threads=self._n_threads)
 
 

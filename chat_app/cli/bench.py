@@ -37,11 +37,8 @@ def bench(
             f"{chat_model.info.name} has a context of {chat_model.n_ctx_train:,} tokens, so the "
             f"conversation of ten turns is {length:,} tokens long instead of {CONVERSATION:,}."
         )
-    try:
-        with progress() as report:
-            speeds = measured.run(report)
-    finally:
-        measured.close()
+    with progress() as report:
+        speeds = measured.run(report)
     if as_json:
         print_json(asdict(speeds))
     else:
