@@ -12,8 +12,14 @@ from chat_app.hives.encoder import Encoder, load_encoder
 from chat_app.hives.space import Space, build_space
 from chat_app.llm.model import ChatModel
 from chat_app.steering.bank import Bank, build_bank
-from chat_app.steering.contrasts import METHODS, OTHERS_SHARE, own_texts, raw_directions, support
-from chat_app.steering.directions import candidate_layers, default_layers, directions, shares
+from chat_app.steering.contrasts import METHODS, own_texts, raw_directions, support
+from chat_app.steering.directions import (
+    candidate_layers,
+    default_layers,
+    directions,
+    others_share,
+    shares,
+)
 from chat_app.steering.separation import separation, separations
 from chat_app.vidb.loading import Anchor, Vidb, load_vidb
 
@@ -70,7 +76,7 @@ def test_a_coefficient_of_one_is_one_typical_norm_in_all() -> None:
 
 def test_support_by_hand() -> None:
     _, space, _ = planted()
-    y = support(space, "svt/power")
+    y = support(space, "svt/power", 0.02)
     own = own_texts(space, "svt/power")
     intensity = np.array([a.intensity for a in space.vidb.anchors])
     np.testing.assert_allclose(y[own], (intensity[own] - intensity[own].mean()) / 10, atol=1e-6)
@@ -86,8 +92,8 @@ def test_others_together_weigh_a_known_share(seed: int) -> None:
     z = rng.normal(size=space.embeddings.shape).astype(np.float32)
     z /= np.linalg.norm(z, axis=1, keepdims=True)
     mixed = Space(space.encoder, space.vidb, z, space.axes)
-    y, own = support(mixed, "svt/power"), own_texts(mixed, "svt/power")
-    assert np.sum(y[~own] ** 2) == pytest.approx(OTHERS_SHARE * np.sum(y[own] ** 2), rel=1e-4)
+    y, own = support(mixed, "svt/power", 0.02), own_texts(mixed, "svt/power")
+    assert np.sum(y[~own] ** 2) == pytest.approx(0.02 * np.sum(y[own] ** 2), rel=1e-4)
     along = np.corrcoef(y[~own], z[~own] @ space.axes["svt/power"])[0, 1]
     assert along == pytest.approx(1.0)
 
@@ -121,6 +127,26 @@ def test_separation_is_of_texts_that_were_not_seen() -> None:
     assert separation(bank, space, 3) > 0.9
     # as many numbers as texts: a direction fits those it saw perfectly, the others not at all
     assert separation(bank, space, 6) == pytest.approx(0.5, abs=0.15)
+
+
+def test_others_weigh_where_they_help_only() -> None:
+    """Texts of two values that move the states alike speak for each other; where the states of
+    the values are apart, and embeddings say otherwise, they are not listened to."""
+    rng = np.random.default_rng(1)
+    _, space, _ = planted()
+    axis = rng.normal(size=WIDTH)
+    axis /= np.linalg.norm(axis)
+    sides = np.array([a.intensity for a in space.vidb.anchors]) / 10
+    alike = np.outer(sides, axis)[:, None, :].repeat(N_LAYER, 1)
+    noise = rng.normal(0, 1.5 / np.sqrt(WIDTH), alike.shape)
+    embeddings = np.outer(np.sign(sides), [1.0, 0.0]).astype(np.float32)
+    axes = {value: np.array([1.0, 0.0], np.float32) for value in VALUES}
+    one = Space(space.encoder, space.vidb, embeddings, axes)
+    norms = np.ones(N_LAYER, np.float32)
+    shared = Bank("sha", "llama", space.vidb.version, (alike + noise).astype(np.float16), norms)
+    assert others_share(shared, one, (2, 3)) == 0.1
+    apart, _, _ = planted()
+    assert others_share(apart, one, (2, 3)) == 0.0
 
 
 def test_pca_by_hand() -> None:

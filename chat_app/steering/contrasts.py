@@ -20,11 +20,6 @@ from chat_app.hives.space import Space
 Method = Literal["hives", "mean_diff", "pca"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
-# What all texts of other values together may weigh, against the value's own texts (see support).
-# With the small built-in encoder more of it only blurs: the cosine with the directions that the
-# built-in model was trained on falls from 0.92 at 0 to 0.91 at 0.05, 0.87 at 0.25, 0.74 at 1.
-OTHERS_SHARE = 0.02
-
 
 def raw_directions(
     states: np.ndarray,
@@ -33,13 +28,15 @@ def raw_directions(
     method: Method,
     *,
     whiten: float | None = None,
+    others: float = 0.0,
     seen: np.ndarray | None = None,
 ) -> np.ndarray:
     """float32 [n_embd, n_values]: a column a value, of whatever length, pointing to support.
 
     ``states``: float32 [n_texts, n_embd] of one layer. ``whiten``: the ridge ρ of ``hives`` in
-    units of the states' mean variance, None for none. ``seen``: bool [n_texts], the texts to use.
-    Raises :class:`ValueflowError` where a value has nothing to be found from.
+    units of the states' mean variance, None for none. ``others``: what texts of other values weigh
+    for ``hives`` (:func:`support`). ``seen``: bool [n_texts], the texts to use. Raises
+    :class:`ValueflowError` where a value has nothing to be found from.
     """
     if seen is None:
         seen = np.ones(len(states), dtype=bool)
@@ -49,17 +46,17 @@ def raw_directions(
         return np.stack(columns, axis=1)
     if method == "mean_diff":
         return states.T @ np.stack([_mean_weights(sides(space, v)[seen], v) for v in values], 1)
-    raw = states.T @ np.stack([support(space, v)[seen] for v in values], axis=1)
+    raw = states.T @ np.stack([support(space, v, others)[seen] for v in values], axis=1)
     return raw if whiten is None else _unmix(states, raw, whiten)
 
 
-def support(space: Space, value: str) -> np.ndarray:
+def support(space: Space, value: str, others: float = 0.0) -> np.ndarray:
     """y: float32 [n_texts], how much each VIDB text supports ``value``, for the covariance.
 
-    For the value's own texts y = intensity / 10, which is known. For the others y = λ z . a_v,
-    their HIVES coordinate, a weak witness: λ is such that the squares of all of them sum to
-    ``OTHERS_SHARE`` of those of the value's own, however many there are. Both are centred apart,
-    so that neither the value's topic as such nor the other values' enters the direction.
+    For the value's own texts y = intensity / 10, which is known. For texts of other values y =
+    λ z . a_v, their HIVES coordinate, a weak witness: λ is such that the squares of all of them
+    sum to ``others`` times those of the value's own, however many there are. Both are centred
+    apart, so that neither the value's topic as such nor the other values' enters the direction.
 
     A custom value has no texts of its own: y is what the space says that each text is worth to it
     (``Space.supports``), centred within the texts of each known value, so that their topics are no
@@ -71,12 +68,12 @@ def support(space: Space, value: str) -> np.ndarray:
     y = np.zeros(len(space.vidb.anchors), dtype=np.float32)
     intensity = np.array([a.intensity for a in space.vidb.anchors], dtype=np.float32)
     y[own] = _centred(intensity[own] / 10)
-    if value in space.axes:
-        others = _centred(space.embeddings[~own] @ space.axes[value])
-        size = float(np.sum(others**2))
-        known = float(np.sum(y**2))
-        wanted = OTHERS_SHARE * known if known else 1.0
-        y[~own] = others * np.sqrt(wanted / size) if size else 0.0
+    known = float(np.sum(y**2))
+    wanted = others * known if known else 1.0
+    if wanted and value in space.axes:
+        along = _centred((space.embeddings @ space.axes[value])[~own])
+        size = float(np.sum(along**2))
+        y[~own] = along * np.sqrt(wanted / size) if size else 0.0
     if not y.any():
         raise ValueflowError(f"No text of the VIDB says anything for or against {value}.")
     return y

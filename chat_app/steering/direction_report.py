@@ -13,7 +13,7 @@ from chat_app.hives.space import Space
 from chat_app.steering.bank import Bank
 from chat_app.steering.contrasts import Method
 from chat_app.steering.control_vector import ControlVector
-from chat_app.steering.directions import WHITEN, directions
+from chat_app.steering.directions import WHITEN, directions, others_share
 from chat_app.steering.separation import separations
 
 
@@ -62,12 +62,17 @@ def direction_report(
     """Report on the directions that ``method`` finds for ``values`` in the model of ``bank``."""
     ridge = WHITEN if method == "hives" else None
     found = directions(bank, space, values, method=method)
+    layers = next(iter(found.values())).layers
+    others = others_share(bank, space, layers) if method == "hives" else 0.0
     n_layer = bank.states.shape[1]
     return DirectionReport(
         model,
         method,
-        next(iter(found.values())).layers,
-        {n: separations(bank, space, n, method, whiten=ridge) for n in range(1, n_layer)},
+        layers,
+        {
+            n: separations(bank, space, n, method, whiten=ridge, others=others)
+            for n in range(1, n_layer)
+        },
         tuple(found),
         {value: vector.norm for value, vector in found.items()},
         cosines([*found.values()]),

@@ -16,9 +16,10 @@ def separation(
     method: Method = "hives",
     *,
     whiten: float | None = None,
+    others: float = 0.0,
 ) -> float:
     """The mean over values of :func:`separations`, 0.5 where there is none."""
-    found = separations(bank, space, layer, method, whiten=whiten)
+    found = separations(bank, space, layer, method, whiten=whiten, others=others)
     return float(np.mean([*found.values()])) if found else 0.5
 
 
@@ -29,6 +30,7 @@ def separations(
     method: Method = "hives",
     *,
     whiten: float | None = None,
+    others: float = 0.0,
 ) -> Mapping[str, float]:
     """{value: AUC} of the value's own texts along its direction, for the values of the VIDB.
 
@@ -40,7 +42,7 @@ def separations(
     half = np.arange(len(states)) % 2 == 0
     areas: dict[str, list[float]] = {}
     for seen in (half, ~half):
-        raw = raw_directions(states, space, values, method, whiten=whiten, seen=seen)
+        raw = raw_directions(states, space, values, method, whiten=whiten, others=others, seen=seen)
         for i, value in enumerate(values):
             intensity = sides(space, value) * ~seen
             along = states @ raw[:, i]
