@@ -10,7 +10,7 @@ layers), whiten. Other models (``--model FILE``) are scored by the general encod
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ from training.check_steering import TWELVE, questions
 from training.judge import Judge
 
 COMPARED = ("method", "read", "layers", "spread", "whiten")
-RATIOS = (1.25, 1.5, 2.0)  # perplexities at which gaps are compared, over the unsteered one
+RATIOS = (1.35, 1.5, 1.75)  # perplexities at which gaps are compared, over the unsteered one
 
 
 @dataclass(frozen=True)
@@ -46,20 +46,22 @@ class Variant:
     whiten: float | None = WHITEN
 
 
-@dataclass
+@dataclass(frozen=True)
 class Point:
-    """One variant at one strength. ``gaps`` and ``words``: a number a value and question."""
+    """One variant at one strength: for each question (columns) and value (rows) the ``gaps``, the
+    same ``by_words``, and the excess of the replies' negative log-likelihood a token, ``costs``."""
 
     variant: str
     strength: float
-    perplexity: float
-    gaps: list[float] = field(repr=False)
-    words: list[float] = field(repr=False)
-    example: str = field(default="", repr=False)
+    gaps: np.ndarray
+    by_words: np.ndarray
+    costs: np.ndarray
+    example: str = ""
 
     @property
-    def gap(self) -> float:
-        return float(np.mean(self.gaps))
+    def perplexity(self) -> float:
+        """Of the replies under the unsteered model, over that of unsteered replies."""
+        return float(np.exp(np.nanmean(self.costs)))
 
 
 def variants(compare: str, n_layer: int) -> list[Variant]:
@@ -97,7 +99,7 @@ class Bench:
         self.asked, self.max_tokens = asked, max_tokens
         self._banks: dict[str, Bank] = {}
         plain = self._written(None)
-        self.base = self._nll(plain)
+        self.base = float(np.nanmean(self._nll(plain)))
         print(f"unsteered: perplexity {np.exp(self.base):.3f}")
         print(f"  {plain[0][0]!r}")
 
@@ -120,24 +122,23 @@ class Bench:
 
     def measure(self, variant: Variant, found: dict[str, ControlVector], strength: float) -> Point:
         """Replies under + and - ``strength`` tenths of the default scale, scored."""
-        gaps: list[float] = []
-        words: list[float] = []
-        nll, example = [], ""
+        gaps, words, costs, example = [], [], [], ""
         for value, direction in found.items():
-            scores, judged = [], []
+            scores, judged, nll = [], [], []
             for sign in (1, -1):
                 vector = sign * strength / 10 * DEFAULT_SCALE * direction
                 written = self._written(vector)
                 texts = [text for text, _ in written]
                 scored = self.studio.evaluator.score(texts, value)
-                scores.append([s.intensity for s in scored])
+                scores.append(np.array([s.intensity for s in scored]))
                 judged.append(self.judge.score(texts, value))
                 nll.append(self._nll(written))
                 example = example or texts[0]
-            gaps += (np.array(scores[0]) - np.array(scores[1])).tolist()
-            words += (np.array(judged[0]) - np.array(judged[1])).tolist()
-        ratio = float(np.exp(np.mean(nll) - self.base))
-        return Point(variant.name, strength, ratio, gaps, words, example)
+            gaps.append(scores[0] - scores[1])
+            words.append(judged[0] - judged[1])
+            costs.append((nll[0] + nll[1]) / 2 - self.base)
+        rows = [np.array(numbers) for numbers in (gaps, words, costs)]
+        return Point(variant.name, strength, rows[0], rows[1], rows[2], example)
 
     def _written(self, vector: ControlVector | None) -> list[tuple[str, tuple[int, ...]]]:
         buffer = vector.buffer() if vector else None
@@ -151,29 +152,48 @@ class Bench:
         ]
         return [(r.text, r.tokens) for r in self.studio.engine.replies(requests)]
 
-    def _nll(self, written: list[tuple[str, tuple[int, ...]]]) -> float:
-        """Mean negative log-likelihood of a token under the unsteered model, over all replies."""
+    def _nll(self, written: list[tuple[str, tuple[int, ...]]]) -> np.ndarray:
+        """float [n_questions]: a reply's mean negative log-likelihood a token, unsteered."""
         spoken = [
             Spoken([Turn("user", question)], tokens)
             for question, (_, tokens) in zip(self.asked, written, strict=True)
         ]
-        return -float(np.mean(np.concatenate(self.studio.engine.log_probs_of(spoken))))
+        rows = self.studio.engine.log_probs_of(spoken)
+        return np.array([-row.mean() if len(row) else np.nan for row in rows])
 
 
-def at(points: Sequence[Point], ratio: float, field_: str = "gaps") -> tuple[float, float] | None:
-    """The gap at a perplexity ``ratio`` and its standard error over values and questions.
+def at(points: Sequence[Point], ratio: float, kind: str, asked: np.ndarray) -> float:
+    """The mean gap at a perplexity ``ratio``, of the questions ``asked`` (by index).
 
-    Between two strengths straight lines in log perplexity; None beyond the strongest.
+    Between two strengths straight lines in log perplexity; nan outside of them.
     """
     ordered = sorted(points, key=lambda p: p.strength)
-    x = np.log([1.0, *(p.perplexity for p in ordered)])
-    for i, p in enumerate(ordered):
-        if x[i + 1] >= np.log(ratio):
-            share = (np.log(ratio) - x[i]) / (x[i + 1] - x[i])
-            below = np.array(getattr(ordered[i - 1], field_)) if i else 0.0
-            between = (1 - share) * below + share * np.array(getattr(p, field_))
-            return float(between.mean()), float(between.std() / np.sqrt(len(between)))
-    return None
+    x = [np.nanmean(p.costs[:, asked]) for p in ordered]
+    y = [getattr(p, kind)[:, asked].mean() for p in ordered]
+    return float(np.interp(np.log(ratio), x, y, left=np.nan, right=np.nan))
+
+
+def compared(points: Sequence[Point], ratio: float, kind: str) -> dict[str, tuple[float, ...]]:
+    """{variant: (gap at ``ratio``, its difference to the first variant's, standard error of that)}.
+
+    The error is over 500 draws of the questions with replacement, the same for both variants, and
+    so holds the noise of the perplexity too.
+    """
+    names = [*dict.fromkeys(p.variant for p in points)]
+    rows = {name: [p for p in points if p.variant == name] for name in names}
+    n = points[0].gaps.shape[1]
+    draws = np.random.default_rng(0).integers(0, n, (500, n))
+    whole = {name: at(row, ratio, kind, np.arange(n)) for name, row in rows.items()}
+    drawn = {name: np.array([at(row, ratio, kind, d) for d in draws]) for name, row in rows.items()}
+    first = names[0]
+    return {
+        name: (
+            whole[name],
+            whole[name] - whole[first],
+            float(np.nanstd(drawn[name] - drawn[first])) if whole[name] == whole[name] else np.nan,
+        )
+        for name in names
+    }
 
 
 def report(points: Sequence[Point], title: str) -> None:
@@ -183,22 +203,28 @@ def report(points: Sequence[Point], title: str) -> None:
     for head in ("gap", "by words", "perplexity"):
         table.add_column(head, justify="right")
     for p in points:
-        numbers = (f"{p.gap:+.1f}", f"{np.mean(p.words):+.1f}", f"{p.perplexity:.2f}")
+        numbers = (f"{p.gaps.mean():+.1f}", f"{p.by_words.mean():+.1f}", f"{p.perplexity:.2f}")
         table.add_row(p.variant, f"{p.strength:g}", *numbers)
-    Console(width=110).print(table)
-    table = Table(title="gap at equal perplexity (over that of unsteered replies)")
+    Console(width=120).print(table)
+    table = Table(title="gap at equal perplexity, and difference to the first row")
     table.add_column("variant")
     for ratio in RATIOS:
-        table.add_column(f"{ratio:g}", justify="right")
+        table.add_column(f"at {ratio:g}", justify="right")
         table.add_column("by words", justify="right")
-    for name in dict.fromkeys(p.variant for p in points):
-        cells = []
-        for ratio in RATIOS:
-            for kind in ("gaps", "words"):
-                found = at([p for p in points if p.variant == name], ratio, kind)
-                cells.append("-" if found is None else f"{found[0]:+.1f} ± {found[1]:.1f}")
-        table.add_row(name, *cells)
-    Console(width=110).print(table)
+    cells: dict[str, list[str]] = {}
+    for ratio in RATIOS:
+        for kind in ("gaps", "by_words"):
+            for name, (gap, more, error) in compared(points, ratio, kind).items():
+                said = f"{gap:+.1f} ({more:+.1f} ± {error:.1f})" if gap == gap else "-"
+                cells.setdefault(name, []).append(said)
+    for name, row in cells.items():
+        table.add_row(name, *row)
+    Console(width=140).print(table)
+
+
+def _plain(point: Point) -> dict[str, object]:
+    rows = asdict(point)
+    return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in rows.items()}
 
 
 def main() -> None:
@@ -227,11 +253,15 @@ def main() -> None:
         print(f"{variant.name}: layers {layers}, held-out AUC {np.mean(clear):.3f}")
         for strength in track(args.strengths, description=variant.name):
             points.append(bench.measure(variant, found, strength))
-            print(f"  {points[-1]} gap {points[-1].gap:+.2f}: {points[-1].example!r}", flush=True)
+            p = points[-1]
+            print(
+                f"  {p.strength:g}: {p.gaps.mean():+.2f}, {p.perplexity:.3f}, {p.example!r}",
+                flush=True,
+            )
     n = f"{len(args.values)} values x {args.questions} questions"
     report(points, f"{bench.studio.model.info.name}: {args.compare} compared, {n}")
     if args.json:
-        args.json.write_text(json.dumps([asdict(p) for p in points], indent=1))
+        args.json.write_text(json.dumps([_plain(p) for p in points]))
 
 
 if __name__ == "__main__":
