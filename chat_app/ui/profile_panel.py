@@ -11,6 +11,7 @@ from chat_app.ui.own_values import Own, OwnValues, build_own_values, own_of
 from chat_app.ui.text import escape
 from chat_app.values.profile import Profile
 from chat_app.values.taxonomy import STEERED, THEORIES, get_value
+from chat_app.values.tuned import Tuned
 
 # Four tabs share some 330 pixels, so each theory goes by one word there.
 _TABS = {"svt": "Schwartz", "mft": "Moral", "duty": "Duties", "right": "Rights"}
@@ -22,8 +23,8 @@ _METHODS = [
     ("Off", "none"),
 ]
 _METHOD_HELP = (
-    "Vector adds a direction inside the model; Prompt asks for the values in words; "
-    "Examples shows texts that hold them; Off leaves the model alone."
+    "Vector adds a direction inside the model; Prompt asks for the values in words; Both does "
+    "both; Examples shows it texts that hold them; Off leaves the model alone."
 )
 # A profile must have a name; one that nobody named goes by this and leaves the box empty.
 NAMELESS = "Unnamed"
@@ -38,6 +39,7 @@ class ProfilePanel:
     saved: gr.Dropdown
     name: gr.Textbox
     description: gr.State
+    tuned: gr.State
     method: gr.Radio
     summary: gr.HTML
     tabs: dict[str, gr.Tab]
@@ -56,7 +58,7 @@ class ProfilePanel:
     @property
     def inputs(self) -> list[Any]:
         """What ``read_profile`` takes, in its order."""
-        known = [self.name, self.description, self.method]
+        known = [self.name, self.description, self.tuned, self.method]
         return [*known, self.own.own, *self.sliders, *self.own.sliders]
 
     @property
@@ -73,6 +75,7 @@ class ProfilePanel:
         return {
             self.name: "" if profile.name == NAMELESS else profile.name,
             self.description: profile.description,
+            self.tuned: profile.tuned,
             self.method: profile.method,
             **values,
             **self.own.show(own_of(profile.targets), profile.targets),
@@ -110,6 +113,7 @@ def build_profile_panel() -> ProfilePanel:
         elem_id="vf-profile-name",
     )
     description = gr.State("")
+    tuned = gr.State(())
     with gr.Row(elem_classes="vf-buttons"):
         save = gr.Button("Save", size="sm", variant="primary", elem_id="vf-save")
         duplicate = gr.Button("Duplicate", size="sm", elem_id="vf-duplicate")
@@ -134,6 +138,7 @@ def build_profile_panel() -> ProfilePanel:
         saved=saved,
         name=name,
         description=description,
+        tuned=tuned,
         method=method,
         summary=summary,
         tabs=tabs,
@@ -186,8 +191,13 @@ def confirmation(elem_id: str) -> tuple[gr.Column, gr.HTML, gr.Button, gr.Button
     return box, question, really, keep
 
 
-def read_profile(name: str, description: str, method: str, own: Own, *targets: float) -> Profile:
-    """The profile that the panel shows; a slider at 0 is no target. Raises ProfileError."""
+def read_profile(
+    name: str, description: str, tuned: tuple[Tuned, ...], method: str, own: Own, *targets: float
+) -> Profile:
+    """The profile that the panel shows; a slider at 0 is no target. Raises ProfileError.
+
+    What was ``tuned`` stays with it, and holds again when the sliders are where they were.
+    """
     known, others = targets[: len(STEERED)], targets[len(STEERED) :]
     chosen = {v: float(t) for v, t in zip(STEERED, known, strict=True) if t}
     return Profile(
@@ -195,4 +205,5 @@ def read_profile(name: str, description: str, method: str, own: Own, *targets: f
         description=description,
         method=method,  # type: ignore[arg-type]  # Profile checks it
         targets={**chosen, **own.targets(others)},
+        tuned=tuned,
     )
