@@ -10,6 +10,7 @@ from chat_app.chat.studio import Studio
 from chat_app.steering.control_vector import ControlVector
 from chat_app.steering.direction_report import DirectionReport, cosines, direction_report
 from chat_app.steering.heatmap import heatmap_page
+from chat_app.values.custom import value_label
 from chat_app.values.taxonomy import STEERED
 from tests.command_line import run
 
@@ -52,7 +53,9 @@ def test_pairs_are_the_ends_of_the_matrix(report: DirectionReport) -> None:
 def test_the_page_needs_no_network(report: DirectionReport) -> None:
     page = heatmap_page(report)
     assert "default-src 'none'" in page
-    assert "svt/power and svt/benevolence" in page
+    assert "Directions of built-in (hives)" in page
+    for value in STEERED:
+        assert json.dumps(value_label(value))[1:-1].replace("/", "\\u002f") in page
 
 
 def test_the_command(home: Path, tmp_path: Path) -> None:
