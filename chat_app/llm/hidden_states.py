@@ -19,7 +19,10 @@ from chat_app.llm.kv import steps_back
 from chat_app.llm.model import ChatModel
 
 _LAYER = re.compile(r"l_out-(\d+)")
-_BATCH_TOKENS, _BATCH_TEXTS = 512, 16
+_BATCH_TEXTS = 16
+# Tokens look at all cells of the cache, their own text's or not, so a batch costs more the fuller
+# the cache is; a GPU wants large ones all the same, a processor is as busy with half of that.
+_BATCH_TOKENS = 512 if lib.llama_supports_gpu_offload() else 256
 
 _NOT_SHOWN = (
     "This model's architecture does not show its hidden states to llama.cpp's callback, so no "
