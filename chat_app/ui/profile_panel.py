@@ -19,12 +19,12 @@ _METHODS = [
     ("Vector", "vector"),
     ("Prompt", "prompt"),
     ("Both", "vector+prompt"),
-    ("Examples", "exemplar"),
+    ("Texts", "exemplar"),
     ("Off", "none"),
 ]
 _METHOD_HELP = (
     "Vector adds a direction inside the model; Prompt asks for the values in words; Both does "
-    "both; Examples shows it texts that hold them; Off leaves the model alone."
+    "both; Texts shows it some that hold them; Off leaves the model alone."
 )
 # A profile must have a name; one that nobody named goes by this and leaves the box empty.
 NAMELESS = "Unnamed"
