@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from chat_app.steering.aim import DEFAULT_SCALE, LONGEST, aim, expected
 from chat_app.steering.calibration import Basis, Calibration
-from chat_app.steering.composition import UNCOUPLED, Coupling, axis_coupling, measured_coupling
+from chat_app.steering.composition import UNCOUPLED, Coupling, direction_coupling, measured_coupling
 from chat_app.steering.conflicts import conflicts
+from chat_app.steering.control_vector import ControlVector
 from chat_app.steering.dose_response import fit_dose_response
 
 KIND, POWER, TRUE = "svt/benevolence", "svt/power", "duty/fidelity"
@@ -77,12 +78,17 @@ def test_without_a_ridge_each_value_feels_what_it_was_to_feel(b, x, y):
     assert pair(b).felt(c) == pytest.approx({KIND: x, POWER: y}, abs=1e-9)
 
 
-def test_the_axes_are_the_coupling_before_anything_is_measured():
-    axes = {KIND: np.array([1.0, 0.0]), POWER: np.array([-0.6, 0.8])}
-    coupling = axis_coupling(axes, [KIND, POWER, TRUE])
+def test_the_directions_are_the_coupling_before_anything_is_measured():
+    """Over both layers: (3, 0 | 4, 0) . (0, 5 | 5, 0) = 20, and the lengths are 5 and sqrt(50)."""
+    directions = {
+        KIND: ControlVector("llama", 4, 2, {1: np.array([3.0, 0]), 2: np.array([4.0, 0])}),
+        POWER: ControlVector("llama", 4, 2, {1: np.array([0, 5.0]), 2: np.array([5.0, 0])}),
+    }
+    coupling = direction_coupling(directions)
     assert coupling.values == (KIND, POWER)
-    np.testing.assert_allclose(coupling.matrix, [[1, -0.6], [-0.6, 1]])
-    assert axis_coupling({}, [KIND]).solve({KIND: 1.0}) == {KIND: 1.0}
+    cosine = 20 / (5 * np.sqrt(50))
+    np.testing.assert_allclose(coupling.matrix, np.array([[1, cosine], [cosine, 1]]))
+    assert direction_coupling({}).solve({KIND: 1.0}) == {KIND: 1.0}
 
 
 def test_the_measured_coupling_by_hand():
@@ -109,9 +115,10 @@ def test_without_a_calibration_a_target_is_its_share_of_ten():
 
 
 def test_a_calibrated_target_is_looked_up():
-    found = aim({KIND: 4, POWER: -2}, calibration())
-    assert found.coefficients == pytest.approx({KIND: 0.25, POWER: -0.125})
-    assert found.notes == ()
+    for target, dose in ((4, 0.25), (-2, -0.125)):
+        found = aim({KIND: target}, calibration())
+        assert found.coefficients == pytest.approx({KIND: dose})
+        assert found.notes == ()
 
 
 def test_what_is_out_of_reach_is_clamped_and_said():
@@ -127,31 +134,61 @@ def test_what_is_out_of_reach_is_clamped_and_said():
 
 def test_no_dose_goes_beyond_its_limit():
     found = aim({KIND: 8, POWER: 8}, calibration(pair(-0.9)), pair(-0.9))
-    assert found.coefficients == {KIND: 0.5, POWER: 0.5}
+    assert all(abs(c) <= 0.5 for c in found.coefficients.values())
+    assert np.hypot(*found.coefficients.values()) <= 0.5 + 1e-9
     far = aim({KIND: 10, POWER: 10}, None, pair(-0.9))
     assert max(far.coefficients.values()) <= LONGEST * DEFAULT_SCALE
 
 
-def test_what_is_expected_follows_the_curve_and_the_coupling():
-    """Dose 0.5 each, coupled by -1/2: both feel 0.25, which is 4 on their curves."""
-    found = expected({KIND: 0.5, POWER: 0.5}, calibration(), pair(-0.5))
-    assert [found[v].intensity for v in (KIND, POWER)] == pytest.approx([4, 4])
-    plain = expected({KIND: 0.25})
-    assert plain[KIND].intensity == pytest.approx(5)
+def test_values_that_share_a_reply_get_their_shares():
+    """Doses 0.3 and 0.4: L = 0.5, shares 9/25 and 16/25; f(0.5) = 8 and f(-0.5 x 0.5) = -4.
+
+    E_kind = 0.36 x 8 - 0.64 x 4 = 0.32, E_power = 0.64 x 8 - 0.36 x 4 = 3.68.
+    """
+    found = expected({KIND: 0.3, POWER: 0.4}, calibration(), pair(-0.5))
+    assert [found[v].intensity for v in (KIND, POWER)] == pytest.approx([0.32, 3.68])
+    apart = expected({KIND: 0.3, POWER: -0.4}, calibration(), UNCOUPLED)
+    assert [apart[v].intensity for v in (KIND, POWER)] == pytest.approx([2.88, -5.12])
+
+
+def test_without_a_calibration_a_straight_line_is_expected():
+    plain = expected({KIND: 0.25, POWER: 0.5}, None, pair(-0.5))
+    assert plain[KIND].intensity == pytest.approx(0)
+    assert plain[POWER].intensity == pytest.approx(7.5)
     assert (plain[KIND].low, plain[KIND].high) == (-10, 10)
 
 
-@given(st.floats(-8, 8), st.floats(-8, 8), st.floats(-0.8, 0.8))
-def test_expected_and_aimed_at_agree_where_nothing_is_clamped(t, u, b):
-    known = calibration()
-    c = pair(b).solve(
-        {v: known.responses[v].coefficient(y).coefficient for v, y in ((KIND, t), (POWER, u))},
-        ridge=0.0,
+@given(st.floats(-8, 8))
+def test_one_value_alone_is_expected_to_come_to_its_target(t):
+    found = aim({KIND: t}, calibration(), UNCOUPLED)
+    assert found.notes == ()
+    assert expected(found.coefficients, calibration())[KIND].intensity == pytest.approx(t)
+
+
+@given(st.floats(-3.5, 3.5), st.floats(-3.5, 3.5), st.floats(-0.3, 0.3))
+def test_two_values_that_have_room_are_both_expected(t, u, b):
+    """Half of 8 is what each of two equals can have at most."""
+    known = calibration(pair(b))
+    found = aim({KIND: t, POWER: u}, known, pair(b))
+    hoped = expected(found.coefficients, known, pair(b))
+    if found.notes == ():
+        assert hoped[KIND].intensity == pytest.approx(t, abs=1.01)
+        assert hoped[POWER].intensity == pytest.approx(u, abs=1.01)
+
+
+def test_two_equals_with_room_are_met():
+    """c each: L = c sqrt(2), E = f(L) / 2 = 8 L = 3, so L = 3/8 and c = 0.265."""
+    found = aim({KIND: 3, POWER: 3}, calibration())
+    assert list(found.coefficients.values()) == pytest.approx([0.2652] * 2, abs=1e-3)
+    assert found.notes == ()
+
+
+def test_what_cannot_be_shared_is_said():
+    found = aim({KIND: 8, POWER: 8}, calibration())
+    assert found.notes == (
+        "These values share the reply, so that not all of them are reached: "
+        "expect Benevolence +4.0, Power +4.0.",
     )
-    if all(abs(each) <= 0.5 for each in c.values()):
-        found = expected(c, known, pair(b))
-        assert found[KIND].intensity == pytest.approx(t, abs=1e-6)
-        assert found[POWER].intensity == pytest.approx(u, abs=1e-6)
 
 
 def test_conflicts_are_pairs_whose_signs_go_against_their_axes():

@@ -51,3 +51,17 @@ def test_a_profile_that_was_never_tuned_is_written_as_ever():
 def test_what_is_wrong_with_it_is_said(tuned, said):
     with pytest.raises(ProfileError, match=said):
         Profile.from_json({**PROFILE.to_json(), "tuned": tuned})
+
+
+def test_the_page_keeps_it_for_when_the_sliders_are_where_they_were():
+    from chat_app.ui.own_values import Own
+    from chat_app.ui.profile_panel import read_profile
+    from chat_app.values.taxonomy import STEERED
+
+    def shown(**moved: float) -> Profile:
+        wanted = {**TARGETS, **{f"svt/{name}": t for name, t in moved.items()}}
+        sliders = [wanted.get(value, 0) for value in STEERED]
+        return read_profile("kind", "", PROFILE.tuned, "vector", Own(), *sliders)
+
+    assert shown().tuned_for(MODEL) == PROFILE.tuned_for(MODEL)
+    assert shown(power=-3).tuned_for(MODEL) is None

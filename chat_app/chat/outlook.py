@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from chat_app.chat.wording import signed
 from chat_app.steering.aim import DEFAULT_SCALE, LONGEST
 from chat_app.steering.compose import Composition
+from chat_app.steering.composition import unit_rows
 from chat_app.steering.conflicts import Conflict, conflicts
 from chat_app.values.custom import value_label
 from chat_app.values.profile import Profile
@@ -36,17 +37,19 @@ def outlook(studio: "Studio", profile: Profile) -> Outlook:
     composition = studio.compose(profile)
     calibration = studio.calibration(profile.method)
     curves = calibration.responses if calibration else {}
-    norm = 0.0
+    norm, axes = 0.0, studio.space.axes
     if composition.vector is not None:
-        directions = studio.directions_of(profile.targets).values()
-        norm = composition.vector.norm / (max(d.norm for d in directions) * DEFAULT_SCALE)
+        directions = studio.directions_of(profile.targets)
+        longest = max(direction.norm for direction in directions.values())
+        norm = composition.vector.norm / (longest * DEFAULT_SCALE)
+        axes = dict(zip(directions, unit_rows(directions), strict=True))
     hoped = {value: each.intensity for value, each in composition.expected.items()}
     return Outlook(
         composition,
         {v: curves[v].reachable for v in profile.targets if v in curves},
         norm,
         LONGEST,
-        tuple(conflicts(profile.targets, studio.space.axes, hoped)),
+        tuple(conflicts(profile.targets, axes, hoped)),
     )
 
 

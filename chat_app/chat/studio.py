@@ -355,15 +355,15 @@ class Studio:
         return found
 
     def coupling(self, method: str) -> "Coupling":
-        """How steering by one value moves the others: as measured, else as the axes lie."""
-        from chat_app.steering.composition import UNCOUPLED, axis_coupling
+        """How steering by one value moves the others: as measured, else as directions lie."""
+        from chat_app.steering.composition import UNCOUPLED, direction_coupling
 
         if "vector" not in method:
             return UNCOUPLED
         calibration = self.calibration(method)
         if calibration and calibration.coupling.values:
             return calibration.coupling
-        return axis_coupling(self.space.axes, self.space.axes)
+        return direction_coupling(self.directions)
 
     def use_model(self, source: str) -> None:
         """Chat with the model ``source`` from now on; other threads may be using this studio.

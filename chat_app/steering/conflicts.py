@@ -6,13 +6,13 @@ from itertools import combinations
 
 import numpy as np
 
-# A cosine of two value axes from which on wishes are said to pull together or apart.
+# A cosine of two values from which on wishes are said to pull together or apart.
 _FELT = 0.25
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """Targets of ``values`` whose signs go against the ``cosine`` of their axes; ``expected`` are
+    """Targets of ``values`` whose signs go against the ``cosine`` between them; ``expected`` are
     the intensities that the composition is predicted to come to."""
 
     values: tuple[str, str]
@@ -28,8 +28,9 @@ def conflicts(
 ) -> list[Conflict]:
     """The pairs of ``targets`` that pull apart, the strongest first.
 
-    ``axes``: the HIVES axes, unit float [d]; t_u t_v a_u . a_v < 0 is a conflict where the cosine
-    is not small. A value without an axis or an expectation is left out.
+    ``axes``: unit float [d], the values' directions in the model, or their HIVES axes where no
+    vector steers; t_u t_v a_u . a_v < 0 is a conflict where the cosine is not small. A value
+    without an axis or an expectation is left out.
     """
     known = [v for v, t in targets.items() if t and v in axes and v in expected]
     found = []

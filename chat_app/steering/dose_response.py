@@ -78,7 +78,7 @@ class DoseResponse:
         for here, there in pairwise(outward):
             a, b = (float(np.log(self.perplexity[i])) for i in (here, there))
             if b > most:
-                share = max(0.0, most - a) / (b - a)
+                share = (most - a) / (b - a) if a < most else 0.0
                 start, end = self.coefficients[here], self.coefficients[there]
                 return float(start + share * (end - start))
         return self.coefficients[outward[-1]]
@@ -91,12 +91,12 @@ class DoseResponse:
 
     def predict(self, coefficient: float) -> Predicted:
         """f(c) with its band; outside the grid it is that of the grid's end."""
-        at = (np.interp(coefficient, self.coefficients, row) for row in self._curves)
-        return Predicted(*(float(y) for y in at))
+        return Predicted(*self.at(np.array([coefficient]))[:, 0].tolist())
 
-    @property
-    def _curves(self) -> tuple[tuple[float, ...], ...]:
-        return self.fitted, self.low, self.high
+    def at(self, coefficients: np.ndarray) -> np.ndarray:
+        """float [3, n]: f at n coefficients, the lower and the upper end of its band."""
+        curves = (self.fitted, self.low, self.high)
+        return np.stack([np.interp(coefficients, self.coefficients, row) for row in curves])
 
     def coefficient(self, target: float) -> Found:
         """f^-1(target) inside the coherence limits; a target beyond them is clamped to their end.
