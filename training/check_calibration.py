@@ -24,9 +24,11 @@ from rich.table import Table
 from chat_app.chat.studio import Studio
 from chat_app.chat.trials import Course, answers, surprise
 from chat_app.settings import data_path, settings
+from chat_app.steering.aim import DEFAULT_SCALE, expected
 from chat_app.steering.calibration import Calibration
 from chat_app.steering.compose import Composition, compose
 from chat_app.steering.composition import UNCOUPLED, Coupling
+from chat_app.steering.dose_response import Predicted
 from chat_app.values.profile import Profile
 from training.check_steering import questions
 from training.dialogues import Composer
@@ -104,24 +106,29 @@ class Bench:
         return row
 
     def pair(self, u: str, v: str) -> Row:
-        """Both values at once: doses simply added, and calibrated without and with coupling."""
-        targets = {u: PAIR, v: PAIR}
-        hows = {
-            "added": self.composed(targets, calibrated=False),
-            "uncoupled": self.composed(targets, calibrated=True),
-            "coupled": self.composed(targets, calibrated=True, coupling=self.calibration.coupling),
+        """Both values at once: their doses simply added, and as the product composes them."""
+        targets, coupling = {u: PAIR, v: PAIR}, self.calibration.coupling
+        doses = dict.fromkeys((u, v), PAIR / 10 * DEFAULT_SCALE)
+        composed = self.composed(targets, calibrated=True, coupling=coupling)
+        return {
+            "added": self.measured(self.studio.at_doses("vector", doses), [u, v]),
+            "shared": _intensities(expected(doses, self.calibration, coupling)),
+            "composed": self.measured(composed, [u, v]),
+            "expected": _intensities(composed.expected),
         }
-        row: Row = {name: self.measured(how, [u, v]) for name, how in hows.items()}
-        row["expected"] = {w: e.intensity for w, e in hows["coupled"].expected.items()}
-        return row
 
     def pairs(self) -> dict[str, list[tuple[str, str]]]:
-        """The pairs whose axes lie nearest, and those that lie most against each other."""
-        axes = self.studio.space.axes
-        ranked = sorted(
-            combinations(self.values, 2), key=lambda pair: float(axes[pair[0]] @ axes[pair[1]])
-        )
+        """The pairs that were measured to move each other most, and against each other most."""
+        coupling = self.calibration.coupling
+        felt = {
+            pair: float(coupling.among(pair).sum() - 2) for pair in combinations(self.values, 2)
+        }
+        ranked = sorted(felt, key=lambda pair: felt[pair])
         return {"similar": ranked[::-1][:SIMILAR], "opposed": ranked[:OPPOSED]}
+
+
+def _intensities(found: Mapping[str, Predicted]) -> dict[str, float]:
+    return {value: each.intensity for value, each in found.items()}
 
 
 def main() -> None:
@@ -234,38 +241,42 @@ class _Sums:
 
 
 def _report_pairs(found: dict[str, Any], bench: Bench) -> None:
-    table = Table(title=f"two values at {PAIR:+g}: changes against rest, and calibrated")
-    for name in ("pair", "cosine", "added up", "together", "off", "uncoupled", "coupled",
+    table = Table(title=f"two values at {PAIR:+g}: doses added, and as they are composed")
+    for name in ("pair", "coupling", "sum of both", "together", "off", "by shares", "composed",
                  "expected"):  # fmt: skip
         table.add_column(name, justify="right" if name != "pair" else "left")
     rest = found["rest"]["hives"]
     off: dict[str, list[float]] = {"similar": [], "opposed": []}
-    errors: dict[str, list[float]] = {"uncoupled": [], "coupled": []}
+    errors: dict[str, list[float]] = {"shares": [], "targets": [], "expected": []}
     for name, row in found["pairs"].items():
         u, v = name.split()
         single = {w: found["values"][w]["plain"][f"{PAIR:g}"]["hives"] for w in (u, v)}
-        sums = [single[u][w] + single[v][w] - 2 * rest[w] for w in (u, v)]
-        both = [row["added"]["hives"][w] - rest[w] for w in (u, v)]
+        sums = [single[u][w] + single[v][w] - rest[w] for w in (u, v)]
+        both, composed, shared, hoped = (
+            [cells[w] for w in (u, v)]
+            for cells in (
+                row["added"]["hives"], row["composed"]["hives"], row["shared"], row["expected"]
+            )
+        )  # fmt: skip
         share = abs(sum(both) - sum(sums)) / abs(sum(sums))
         off[row["kind"]].append(share)
-        for kind in errors:
-            errors[kind] += [abs(PAIR - row[kind]["hives"][w]) for w in (u, v)]
-        cosine = float(bench.studio.space.axes[u] @ bench.studio.space.axes[v])
-        cells = [_two(sums), _two(both), f"{share:.0%}"]
-        for kind in errors:
-            cells.append(_two([row[kind]["hives"][w] for w in (u, v)]))
-        cells.append(_two([row["expected"][w] for w in (u, v)]))
-        table.add_row(f"{u}, {v}", f"{cosine:.2f}", *cells)
-    Console(width=140).print(table)
+        errors["shares"] += np.abs(np.subtract(both, shared)).tolist()
+        errors["targets"] += np.abs(np.subtract(composed, PAIR)).tolist()
+        errors["expected"] += np.abs(np.subtract(composed, hoped)).tolist()
+        felt = bench.calibration.coupling.among((u, v))
+        cells = [f"{felt[0, 1]:.2f} {felt[1, 0]:.2f}", _two(sums), _two(both), f"{share:.0%}"]
+        table.add_row(f"{u}, {v}", *cells, _two(shared), _two(composed), _two(hoped))
+    Console(width=150).print(table)
     similar = np.array(off["similar"])
     print(
         f"similar pairs: {similar.mean():.0%} off the sum of both on average, "
         f"{(similar <= 0.3).sum()} of {len(similar)} within 30%; opposed pairs: "
-        f"{np.mean(off['opposed']):.0%} off"
+        f"{np.mean(off['opposed']):.0%} off; by shares the mean error is "
+        f"{np.mean(errors['shares']):.2f}"
     )
     print(
-        f"both asked for {PAIR:+g}: mean error {np.mean(errors['uncoupled']):.2f} looked up apart, "
-        f"{np.mean(errors['coupled']):.2f} by the coupling"
+        f"composed for {PAIR:+g} and {PAIR:+g}: mean error {np.mean(errors['targets']):.2f}, "
+        f"against what was expected {np.mean(errors['expected']):.2f}"
     )
 
 

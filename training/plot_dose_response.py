@@ -41,11 +41,11 @@ def figure(calibration: Calibration, values: list[str]) -> go.Figure:
             drawn.add_vline(limit / DEFAULT_SCALE * 10, line={"color": LIMIT, "width": 1},
                             row=row, col=column)  # fmt: skip
     drawn.update_yaxes(range=[-10.5, 10.5], tickvals=[-10, 0, 10], gridcolor="#ddd")
-    drawn.update_xaxes(tickvals=[-12, -8, -4, 0, 4, 8, 12], tickangle=0, gridcolor="#eee")
-    drawn.update_annotations(font_size=11)
+    drawn.update_xaxes(tickvals=[-10, -5, 0, 5, 10], tickangle=0, gridcolor="#eee")
+    drawn.update_annotations(font_size=10)
     drawn.update_layout(
         width=PANEL * COLUMNS + 90,
-        height=PANEL * rows + 100,
+        height=PANEL * rows + 60,
         margin={"l": 45, "r": 15, "t": 70, "b": 35},
         title={"text": _title(calibration), "font": {"size": 14}, "x": 0.01},
         showlegend=False,
@@ -59,8 +59,8 @@ def _title(calibration: Calibration) -> str:
     basis = calibration.basis
     return (
         f"{basis.model_name}, method {basis.method}: measured intensity against dose (10 is a "
-        f"coefficient of {DEFAULT_SCALE:g}); dots: replies, line: isotonic fit with its 95% band, "
-        f"red: where the perplexity ratio passes {MOST_PERPLEXITY:g}"
+        f"coefficient of {DEFAULT_SCALE:g}); dots: replies, line: isotonic fit, 95% band, "
+        f"red: the end of what is used (perplexity ratio {MOST_PERPLEXITY:g}, or the last dose)"
     )
 
 
