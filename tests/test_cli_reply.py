@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -183,6 +184,27 @@ def test_a_profile_exported_and_imported_again_steers_as_it_did(kept, exported, 
     wanted = -against.norm / whole.norm * whole
     for layer, direction in against.directions.items():
         np.testing.assert_allclose(direction, wanted.directions[layer], rtol=1e-3, atol=1e-5)
+
+
+def test_a_range_of_layers_is_exported(kept, exported, tmp_path):
+    whole, out = ControlVector.from_gguf(exported), tmp_path / "last.gguf"
+    last = whole.layers[-1]
+    args = ("vectors", "export", "svt/benevolence", "--out", str(out), "--layers")
+    run(*args, f"{last}-99", home=kept)
+    assert ControlVector.from_gguf(out) == whole.within(last, last)
+    assert f"it has {whole.layers[0]}" in one_sentence(run(*args, "98-99", code=1, home=kept))
+    assert "--layers" in run(*args, "some", code=2, home=kept).stderr
+
+
+def test_a_vector_of_another_file_of_the_model_is_taken_where_one_insists(kept, exported, tmp_path):
+    file, whole = tmp_path / "q4.gguf", ControlVector.from_gguf(exported)
+    assert len(whole.model_sha256) == 64
+    replace(whole, model_sha256="f" * 64).to_gguf(file)
+    said = one_sentence(run("vectors", "import", str(file), code=1, home=kept))
+    assert "ffffffffffff" in said
+    assert whole.model_sha256[:12] in said
+    run("vectors", "import", str(file), "--any-file", home=kept)
+    assert reply(kept, "--vector", "q4=0.2", "--seed", "2")["vector"]["layers"] == [*whole.layers]
 
 
 def test_a_vector_of_another_model_is_refused_by_its_sizes(kept, chat_model, tmp_path):

@@ -60,13 +60,15 @@ def test_the_page_needs_no_network(report: DirectionReport) -> None:
 
 def test_the_command(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "cosines.html"
-    done = run("vectors", "report", "--method", "pca", "--json", "--out", str(out), home=home)
+    how = ("--method", "pca", "--read", "before")
+    done = run("vectors", "report", *how, "--json", "--out", str(out), home=home)
     found = json.loads(done.stdout)
-    assert found["method"] == "pca"
+    assert (found["method"], found["read"]) == ("pca", "before")
     assert len(found["cosines"]) == len(found["values"]) == len(found["norms"]) == 32
     assert out.stat().st_size > 100_000
     table = run("vectors", "report", "--pairs", "2", home=home).stdout
     assert "Most opposed" in table
     assert table.count("yes") == len(found["layers"])
-    wrong = run("vectors", "report", "--method", "magic", home=home, code=2)
-    assert "magic" in wrong.stderr
+    for option in ("--method", "--read"):
+        wrong = run("vectors", "report", option, "magic", home=home, code=2)
+        assert "magic" in wrong.stderr

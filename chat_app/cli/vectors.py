@@ -1,5 +1,6 @@
 """``valueflow vectors``: the control vectors of a model, and a person's own."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ from chat_app.errors import ValueflowError
 
 if TYPE_CHECKING:
     from chat_app.chat.studio import Studio
+    from chat_app.steering.bank import Bank, Read
     from chat_app.steering.control_vector import ControlVector
     from chat_app.steering.direction_report import DirectionReport
 
@@ -106,6 +108,9 @@ def _print_entries(rows: list[dict[str, object]], title: str | None = None) -> N
 @app.command()
 def report(
     method: Annotated[str, typer.Option(help="hives, mean_diff or pca.")] = "hives",
+    read: Annotated[
+        str, typer.Option(help="Where a text is read: mean of it, last token, token before it.")
+    ] = "mean",
     model: Model = None,
     hives: HivesOption = None,
     vidb: VidbOption = None,
@@ -116,23 +121,21 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Say what the directions are worth: held-out separation a layer, cosines, lengths."""
+    from chat_app.steering.bank import READS
     from chat_app.steering.contrasts import METHODS
 
     if method not in METHODS:
         raise typer.BadParameter(f"--method {method}: it is {', '.join(METHODS)}.")
+    if read not in READS:
+        raise typer.BadParameter(f"--read {read}: it is {', '.join(READS)}.")
     studio = _studio(model, hives, vidb)
     from chat_app.steering.direction_report import direction_report
     from chat_app.values.taxonomy import STEERED
 
     with progress() as studio.progress:
         values = [value for value in STEERED if value in studio.space.axes]
-        found = direction_report(
-            studio.model.info.name,
-            studio.bank,
-            studio.space,
-            values,
-            method,
-        )
+        bank = studio.bank if read == "mean" else _other_bank(studio, read)
+        found = direction_report(studio.model.info.name, bank, studio.space, values, method)
     if out is not None:
         from chat_app.steering.heatmap import heatmap_page
 
@@ -143,6 +146,17 @@ def report(
         _print_report(found, pairs)
 
 
+def _other_bank(studio: "Studio", read: "Read") -> "Bank":
+    """The activation bank, read elsewhere than the product itself reads it."""
+    from chat_app.steering.bank import build_bank
+
+    def tell(done: int, of: int) -> None:
+        if studio.progress:
+            studio.progress("Reading the anchor texts with the chat model", done, of)
+
+    return build_bank(studio.model, studio.vidb, studio.settings.cache_dir, tell, read=read)
+
+
 def _print_report(found: "DirectionReport", pairs: int) -> None:
     rows = []
     for layer, by_value in found.separation.items():
@@ -150,7 +164,8 @@ def _print_report(found: "DirectionReport", pairs: int) -> None:
         mean = sum(by_value.values()) / len(by_value)
         steered = "yes" if layer in found.layers else ""
         rows.append((str(layer), steered, f"{mean:.3f}", f"{by_value[lowest]:.3f}", lowest))
-    title = f"Directions of {found.model} ({found.method}): AUC of texts that they never saw"
+    how = f"{found.method}, read: {found.read}"
+    title = f"Directions of {found.model} ({how}): AUC of texts that they never saw"
     heads = ("layer", "steered", "mean AUC", "lowest", "of")
     print_table(heads, rows, title=title, right=("layer", "mean AUC", "lowest"))
     for title, side in zip(("Most alike", "Most opposed"), found.pairs(pairs), strict=True):
@@ -172,6 +187,9 @@ def export(
         typer.Option(metavar="FILE|NAME", help="Instead: what a profile's targets add up to."),
     ] = None,
     sets: Set = None,
+    layers: Annotated[
+        str | None, typer.Option(metavar="FIRST-LAST", help="Of these layers only.")
+    ] = None,
     model: Model = None,
     hives: HivesOption = None,
     vidb: VidbOption = None,
@@ -192,8 +210,22 @@ def export(
             note(remark)
         if vector is None:
             raise ValueflowError("The profile asks for nothing, so there is no vector to write.")
+    if layers is not None:
+        vector = _of_layers(vector, layers)
     vector.to_gguf(out)
     note(f"Wrote {out}: norm {vector.norm:.3g}, layers {vector.layers[0]} to {vector.layers[-1]}.")
+
+
+def _of_layers(vector: "ControlVector", layers: str) -> "ControlVector":
+    """The vector in the layers of "FIRST-LAST" alone."""
+    match = re.fullmatch(r"(\d+)-(\d+)", layers.strip())
+    if not match:
+        raise typer.BadParameter(f"--layers {layers}: write the first and the last, as 3-8.")
+    found = vector.within(int(match[1]), int(match[2]))
+    if not found.layers:
+        has = ", ".join(map(str, vector.layers))
+        raise ValueflowError(f"The vector has nothing in the layers {layers}; it has {has}.")
+    return found
 
 
 def _direction(studio: "Studio", name: str) -> "ControlVector":

@@ -51,6 +51,7 @@ class Bank:
     vidb_version: str
     states: np.ndarray
     norms: np.ndarray
+    read: Read = "mean"
 
 
 def build_bank(
@@ -80,7 +81,7 @@ def build_bank(
     if len(unique) < len(readings):
         place = {one: i for i, one in enumerate(unique)}
         states = states[[place[one] for one in readings]]
-    return Bank(model.info.sha256, model.info.architecture, vidb.version, states, norms)
+    return Bank(model.info.sha256, model.info.architecture, vidb.version, states, norms, read)
 
 
 def reading(model: ChatModel, anchor: Anchor, read: Read = "mean") -> Reading:

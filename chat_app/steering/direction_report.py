@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chat_app.hives.space import Space
-from chat_app.steering.bank import Bank
+from chat_app.steering.bank import Bank, Read
 from chat_app.steering.contrasts import Method
 from chat_app.steering.control_vector import ControlVector
 from chat_app.steering.directions import WHITEN, directions, others_share
@@ -25,6 +25,7 @@ class DirectionReport:
 
     model: str
     method: Method
+    read: Read
     layers: tuple[int, ...]
     separation: Mapping[int, Mapping[str, float]]
     values: tuple[str, ...]
@@ -45,6 +46,7 @@ class DirectionReport:
         return {
             "model": self.model,
             "method": self.method,
+            "read": self.read,
             "layers": list(self.layers),
             "separation": {
                 str(layer): {value: round(auc, 4) for value, auc in found.items()}
@@ -68,6 +70,7 @@ def direction_report(
     return DirectionReport(
         model,
         method,
+        bank.read,
         layers,
         {
             n: separations(bank, space, n, method, whiten=ridge, others=others)
