@@ -75,7 +75,7 @@ def test_it_holds_for_its_own_directions_only():
     assert set(made().fitting(same).responses) == {KIND, POWER}
     rounded = {KIND: vector(ROWS[0].astype(np.float16)), POWER: vector(ROWS[1] * 1.001)}
     assert set(made().fitting(rounded).responses) == {KIND, POWER}
-    turned = ROWS[0] + 0.3 * np.linalg.norm(ROWS[0]) * ROWS[1] / np.linalg.norm(ROWS[1])
+    turned = ROWS[0] + 0.9 * np.linalg.norm(ROWS[0]) * ROWS[1] / np.linalg.norm(ROWS[1])
     other = {KIND: vector(turned), POWER: vector(-ROWS[1])}
     assert made().fitting(other).responses == {}
 
