@@ -31,6 +31,8 @@ def basis_of(studio: "Studio", method: str) -> Basis:
 
 def latest(studio: "Studio", method: str) -> datetime | None:
     """When the studio's model was last calibrated in its database; None where it never was."""
+    if not _has_database(studio):
+        return None
     try:
         with studio.database.read() as session:
             return last_finished(session, studio.model.info.sha256, method)
@@ -61,7 +63,15 @@ def find_calibration(studio: "Studio", method: str) -> Calibration | None:
     return whole if whole.responses else None
 
 
+def _has_database(studio: "Studio") -> bool:
+    """A look-up makes no database where there was none."""
+    given = studio.settings
+    return given.database_url is not None or (given.home / "valueflow.db").is_file()
+
+
 def _stored(studio: "Studio", method: str) -> list[Calibration]:
+    if not _has_database(studio):
+        return []
     try:
         with studio.database.read() as session:
             rows = finished_calibrations(session, studio.model.info.sha256, method)
