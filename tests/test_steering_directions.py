@@ -14,7 +14,9 @@ from chat_app.llm.model import ChatModel
 from chat_app.steering.bank import Bank, build_bank
 from chat_app.steering.contrasts import METHODS, own_texts, raw_directions, support
 from chat_app.steering.directions import (
+    WHITEN,
     candidate_layers,
+    chosen_ridge,
     default_layers,
     directions,
     others_share,
@@ -147,6 +149,18 @@ def test_others_weigh_where_they_help_only() -> None:
     assert others_share(shared, one, (2, 3)) == 0.1
     apart, _, _ = planted()
     assert others_share(apart, one, (2, 3)) == 0.0
+
+
+def test_states_are_whitened_where_that_helps_only() -> None:
+    """It does where the states vary most along something that has nothing to do with values."""
+    bank, space, _ = planted(noise=2.0)
+    rng = np.random.default_rng(2)
+    loud = np.outer(rng.normal(0, 20, len(bank.states)), rng.normal(size=WIDTH) / np.sqrt(WIDTH))
+    states = (bank.states + loud[:, None, :]).astype(np.float16)
+    noisy = Bank(bank.model_sha256, bank.architecture, bank.vidb_version, states, bank.norms)
+    assert chosen_ridge(noisy, space, (2, 3)) == WHITEN
+    quiet, _, _ = planted()
+    assert chosen_ridge(quiet, space, (2, 3)) is None
 
 
 def test_pca_by_hand() -> None:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from rich.console import Console
@@ -25,7 +26,7 @@ from chat_app.steering.bank import READS, Bank, Read, build_bank
 from chat_app.steering.compose import DEFAULT_SCALE
 from chat_app.steering.contrasts import METHODS, Method
 from chat_app.steering.control_vector import ControlVector
-from chat_app.steering.directions import WHITEN, Spread, candidate_layers, directions
+from chat_app.steering.directions import Spread, candidate_layers, directions
 from chat_app.steering.separation import separation
 from training.check_steering import TWELVE, questions
 from training.judge import Judge
@@ -43,7 +44,7 @@ class Variant:
     read: Read = "mean"
     layers: tuple[int, ...] | None = None
     spread: Spread = "equal"
-    whiten: float | None = WHITEN
+    whiten: float | Literal["chosen"] | None = "chosen"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from chat_app.hives.space import Space
 from chat_app.steering.bank import Bank, Read
 from chat_app.steering.contrasts import Method
 from chat_app.steering.control_vector import ControlVector
-from chat_app.steering.directions import WHITEN, directions, others_share
+from chat_app.steering.directions import chosen_ridge, directions, others_share
 from chat_app.steering.separation import separations
 
 
@@ -62,10 +62,12 @@ def direction_report(
     model: str, bank: Bank, space: Space, values: Sequence[str], method: Method = "hives"
 ) -> DirectionReport:
     """Report on the directions that ``method`` finds for ``values`` in the model of ``bank``."""
-    ridge = WHITEN if method == "hives" else None
     found = directions(bank, space, values, method=method)
     layers = next(iter(found.values())).layers
-    others = others_share(bank, space, layers) if method == "hives" else 0.0
+    others, ridge = 0.0, None
+    if method == "hives":
+        others = others_share(bank, space, layers)
+        ridge = chosen_ridge(bank, space, layers, others)
     n_layer = bank.states.shape[1]
     return DirectionReport(
         model,
