@@ -2,8 +2,8 @@
 
 A round asks all prompts under the coefficients c and measures the mean m_v of every target t_v.
 The dose that value v still lacks, if it were alone, is (t_v - m_v) / slope_v; the coupling turns
-these doses into a step of all coefficients, of which ``_GAIN`` is taken, since the curves are
-steeper here and flatter there.
+these doses into a step of all coefficients, of which ``_GAIN`` / round is taken (Robbins-Monro):
+values that share a reply take from each other what they gain, and whole steps would swing.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,9 +22,9 @@ from chat_app.values.tuned import Tuned
 if TYPE_CHECKING:
     from chat_app.chat.studio import Studio
 
-_GAIN = 0.8
+_GAIN = 0.4
 # The most that a round changes one coefficient, in those of intensity 10.
-_LONGEST_STEP = 0.4
+_LONGEST_STEP = 0.2
 _CLOSE = 0.5  # a mean within half a point of its target needs no correction, however sure it is
 _Z = 1.96
 
@@ -161,7 +161,7 @@ def _corrected(studio: "Studio", method: str, this: Round) -> _Step:
     change = studio.coupling(method).solve(lacking)
     most = _LONGEST_STEP * DEFAULT_SCALE
     wanted = {
-        value: c + float(np.clip(_GAIN * change[value], -most, most))
+        value: c + float(np.clip(_GAIN / this.number * change[value], -most, most))
         for value, c in this.coefficients.items()
     }
     held = {value: float(np.clip(c, *ends[value])) for value, c in wanted.items()}
