@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     n_ctx: int = Field(4096, ge=64)
     n_threads: int | None = Field(None, ge=1)
     n_gpu_layers: int = Field(-1, ge=-1)  # -1: as many as fit
-    n_slots: int = Field(16, ge=1, le=64)  # conversations that share the context
+    n_slots: int = Field(17, ge=1, le=64)  # conversations that share the context
     queue: int = Field(32, ge=0)  # replies that may wait for one of them
     flash_attention: Literal["auto", "on", "off"] = "auto"
     kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"

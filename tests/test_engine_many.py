@@ -197,6 +197,18 @@ def test_the_longest_idle_slot_is_given_up_and_read_again(make: Callable[..., En
     assert engine.reply(question(1), GREEDY).tokens == first.tokens
 
 
+def test_idle_conversations_do_not_slow_the_others(
+    make: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "_IDLE_CELLS", 100)
+    engine = make()
+    for i in range(8):
+        engine.reply(question(i), endless(i, 20))
+    held = [len(slot.held) for slot in engine._scheduler._slots._slots]
+    assert sum(held) <= 100 + max(held)
+    assert engine.reply(question(7), endless(7, 20)).reused_tokens > 10
+
+
 def test_replies_that_do_not_fit_beside_each_other_wait(
     make: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:

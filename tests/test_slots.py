@@ -129,6 +129,24 @@ def test_none_is_idle_and_the_longest_idle_is_evicted(context: Context) -> None:
     assert [len(slot.held) for slot in taken] == [10, 0, 10]
 
 
+def test_idle_slots_keep_no_more_than_they_may(context: Context) -> None:
+    slots = Slots(context, 3, steps_back=True)
+    taken = []
+    for i in range(3):
+        slot = slots.claim(cells(*range(300 + 20 * i, 320 + 20 * i)))
+        assert slot is not None
+        read(context, slot, cells(*range(300 + 20 * i, 320 + 20 * i)))
+        taken.append(slot)
+    slots.release(taken[1])
+    slots.release(taken[0])
+    slots.keep_idle(40)
+    assert [len(slot.held) for slot in taken] == [20, 20, 20]
+    slots.keep_idle(39)
+    assert [len(slot.held) for slot in taken] == [20, 0, 20]
+    slots.keep_idle(0)
+    assert [len(slot.held) for slot in taken] == [0, 0, 20]
+
+
 def test_eviction_frees_llama_cpp_s_own_cells(context: Context) -> None:
     slots = Slots(context, 3, steps_back=True)
     first = slots.claim(cells(*range(300, 500)))

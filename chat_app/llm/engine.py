@@ -20,7 +20,7 @@ import numpy as np
 from chat_app.llm.context import Context, EngineError, VectorBuffer
 from chat_app.llm.context_options import ContextOptions
 from chat_app.llm.jobs import Finish, Job, Piece, Reading, Reply, VectorNames, Writing
-from chat_app.llm.kv import kv_bytes_per_token, steps_back
+from chat_app.llm.kv import idle_cells_slow, kv_bytes_per_token, steps_back
 from chat_app.llm.logprobs import log_norm
 from chat_app.llm.model import ChatModel
 from chat_app.llm.prompt import Cell, Turn, fit
@@ -47,10 +47,12 @@ W = TypeVar("W", "Request", "Spoken")
 
 _WAIT = 0.05  # seconds between two looks at ``cancel`` while there is nothing to read
 _UNDER_WAY = 4  # of many replies: jobs a slot, those that wait included
-# What the KV cache may hold beyond one whole conversation, so that others stay in it too. Every
-# token attends to all cells that are in use, to those of others in vain: so not too many of them.
+# What the KV cache may hold beyond one whole conversation, so that others stay in it too.
 _SPARE_BYTES = 512 * 2**20
 _SPARE_CELLS = 3072
+# Of idle conversations, where they slow the others: to read a cell again costs about as much as
+# to keep it for 200 tokens (docs/performance.md).
+_IDLE_CELLS = 1024
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ class Engine:
     """One context of a model, its slots and its thread. Any thread may ask; ``close`` it.
 
     ``n_ctx``: tokens of one conversation; the KV cache holds several where memory is cheap, one
-    at least. ``n_slots``: conversations that are kept or written at once. ``queue``: replies that
-    may wait for a slot.
+    at least. ``n_slots``: conversations that are kept or written at once; many replies of one
+    request leave one of them to people. ``queue``: replies that may wait for a slot.
     """
 
     def __init__(
@@ -85,8 +87,8 @@ class Engine:
         *,
         n_ctx: int = 4096,
         n_threads: int | None = None,
-        n_slots: int = 16,
-        queue: int = 64,
+        n_slots: int = 17,
+        queue: int = 32,
         options: ContextOptions | None = None,
     ) -> None:
         self.model = model
@@ -101,7 +103,13 @@ class Engine:
         context = Context(model, n_ctx=cells, n_seq=n_slots, n_threads=n_threads, options=options)
         slots = Slots(context, n_slots, steps_back=steps_back(model))
         self._names = VectorNames()
-        self._scheduler = Scheduler(context, slots, n_slots=n_slots, queue=queue)
+        self._scheduler = Scheduler(
+            context,
+            slots,
+            n_slots=n_slots,
+            queue=queue,
+            most_idle=_IDLE_CELLS if idle_cells_slow() else cells,
+        )
         # Made after the context's own finalizer, so that it runs before it: also at the end of
         # the process, nobody may free a context that the thread still works with.
         self._close = weakref.finalize(self, self._scheduler.close)

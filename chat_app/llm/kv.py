@@ -16,6 +16,12 @@ def kv_bytes_per_token(model: "ChatModel", kv_type: KvType = "f16") -> int:
     return max(1, int(model.numbers_per_cell * KV_BYTES[kv_type]))
 
 
+def idle_cells_slow() -> bool:
+    """Whether cells that a token does not look at cost it time: on a processor llama.cpp computes
+    all of them and throws away what is masked."""
+    return not lib.llama_supports_gpu_offload()
+
+
 def steps_back(model: "ChatModel") -> bool:
     """Whether the model can forget the end of what it read; recurrent ones cannot."""
     handle = model.handle

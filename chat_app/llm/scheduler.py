@@ -47,8 +47,10 @@ class _Part:
 class Scheduler:
     """Jobs in, results out; see the module. ``submit`` and ``close`` are for any thread."""
 
-    def __init__(self, context: Context, slots: Slots, *, n_slots: int, queue: int) -> None:
-        self._context, self._slots = context, slots
+    def __init__(
+        self, context: Context, slots: Slots, *, n_slots: int, queue: int, most_idle: int
+    ) -> None:
+        self._context, self._slots, self._most_idle = context, slots, most_idle
         self._n_slots, self._queue = n_slots, queue
         self._wake = threading.Condition()
         self._people: deque[Job] = deque()  # waiting, those that somebody sits before
@@ -139,6 +141,7 @@ class Scheduler:
             job.reused = len(job.slot.held) if job.reused is None else job.reused
             job.served = self._step
             self._active.append(job)
+            self._slots.keep_idle(self._most_idle)
 
     def _too_early(self, job: Job) -> bool:
         """Whether it is better for ``job`` to wait a little: for room, or for its beginning."""

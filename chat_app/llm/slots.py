@@ -96,6 +96,11 @@ class Slots:
             self.trim(min(full, key=lambda slot: slot.used), 0)
         return bool(full)
 
+    def keep_idle(self, most: int) -> None:
+        """Evict until idle slots hold at most ``most`` cells together."""
+        while sum(len(slot.held) for slot in self._slots if not slot.busy) > most:
+            self.evict()
+
     def trim(self, slot: Slot, keep: int) -> None:
         """Forget all but the first ``keep`` cells of ``slot`` (all, where the model must).
 
