@@ -61,7 +61,7 @@ def test_a_reply_that_is_being_written_is_kept_as_stopped(
     turn = send(own, "Should I go?", PLAIN, sampling=LONG)
     events = [next(turn) for _ in range(4)]
     own.use_model(str(random_model_path))
-    *_, ended = [*events, *turn]
+    ended = list(turn)[-1]
     assert isinstance(ended, Finished)
     assert ended.status == "stopped"
     assert isinstance(events[0], Started)
