@@ -324,6 +324,24 @@ def test_one_reply_s_trouble_is_not_another_s(make: Callable[..., Engine]) -> No
     assert sum(1 for _ in stream) >= 28
 
 
+def test_a_fault_of_the_engine_leaves_nobody_waiting(make: Callable[..., Engine]) -> None:
+    engine = make()
+    expected = engine.reply(question(1), GREEDY).tokens
+    context = engine._scheduler._context
+    decode = context.decode
+
+    def fail(*args: Any, **options: Any) -> None:
+        context.decode = decode  # type: ignore[method-assign]
+        raise IndexError("a bug")
+
+    context.decode = fail  # type: ignore[method-assign]
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(engine.reply, question(i), GREEDY) for i in (1, 2)]
+        errors = [each.exception(timeout=20) for each in asked]
+    assert any(isinstance(error, IndexError) for error in errors)
+    assert engine.reply(question(1), GREEDY).tokens == expected
+
+
 def test_closing_the_engine_ends_its_streams(make: Callable[..., Engine]) -> None:
     engine = make()
     stream = engine.stream(question(1), endless(1, 500))

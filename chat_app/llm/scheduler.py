@@ -108,8 +108,13 @@ class Scheduler:
                     self._wake.wait()
                 if self._closing:
                     break
-            self._admit()
-            self._advance()
+            try:
+                self._admit()
+                self._advance()
+            except Exception as error:  # a fault of ours: nobody shall wait for ever because of it
+                logger.exception("The engine's thread failed")
+                for job in [*self._active, *self._people, *self._bulk]:
+                    self._end(job, error)
         for job in [*self._active, *self._people, *self._bulk]:
             self._end(job)
 
