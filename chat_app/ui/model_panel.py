@@ -20,6 +20,7 @@ _MILLION = 1_000_000
 class ModelPanel:
     """The components: what is loaded, the box, and what became of it."""
 
+    accordion: gr.Accordion
     about: gr.HTML
     source: gr.Textbox
     note: gr.HTML
@@ -27,7 +28,7 @@ class ModelPanel:
 
 def build_model_panel(studio: Studio) -> ModelPanel:
     """Lay the panel out in the current context, closed."""
-    with gr.Accordion("Model", open=False, elem_id="vf-model"):
+    with gr.Accordion("Model", open=False, elem_id="vf-model") as accordion:
         about = gr.HTML(about_html(studio), js_on_load=None)
         source = gr.Textbox(
             label="Use another one",
@@ -36,9 +37,10 @@ def build_model_panel(studio: Studio) -> ModelPanel:
             max_length=1000,
             submit_btn="Load",
             elem_id="vf-model-source",
+            elem_classes="vf-offer",
         )
         note = gr.HTML("", js_on_load=None)
-    return ModelPanel(about, source, note)
+    return ModelPanel(accordion, about, source, note)
 
 
 def about_html(studio: Studio) -> str:
@@ -46,7 +48,7 @@ def about_html(studio: Studio) -> str:
     loaded = studio.loaded_model
     if loaded is None:
         name = studio.settings.model
-        asked = "the built-in model" if name == "builtin" else name
+        asked = "The built-in model" if name == "builtin" else name
         return f'<p class="vf-hint">{escape(asked)}: loads with your first message.</p>'
     size = loaded.n_params / _MILLION
     words = f"{size / 1000:.1f} billion" if size >= 1000 else f"{size:.3g} million"
@@ -82,4 +84,6 @@ def wire(blocks: gr.Blocks, studio: Studio, panel: ModelPanel) -> None:
         show_progress="hidden",
         concurrency_limit=1,
     )
-    blocks.load(lambda: about_html(studio), None, panel.about, show_progress="hidden", queue=False)
+    # It may have been loaded since, by a message or on another tab.
+    for event in (blocks.load, panel.accordion.expand):
+        event(lambda: about_html(studio), None, panel.about, show_progress="hidden", queue=False)

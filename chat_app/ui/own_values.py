@@ -89,6 +89,7 @@ def build_own_values() -> OwnValues:
         max_length=200,
         submit_btn="Add",
         elem_id="vf-own",
+        elem_classes="vf-offer",
     )
     note = gr.HTML("", elem_id="vf-own-note", js_on_load=None)
     sliders = tuple(
