@@ -26,6 +26,7 @@ from chat_app.errors import ValueflowError
 from chat_app.llm.engine import Engine, Sampling
 from chat_app.settings import settings
 from chat_app.values.profile import Profile
+from tests.conftest import forget
 
 KIND = Profile("kind", {"svt/benevolence": 8, "svt/power": -4})
 PLAIN = Profile("plain", {}, method="none")
@@ -114,6 +115,7 @@ def test_a_reply_by_grammar_and_bias_is_drawn_again_from_what_is_stored(studio):
     assert re.match(r"(yes|no|perhaps), ", row.text)
     again = restored_sampling(row.sampling, row.seed)
     assert again == wanted
+    forget(studio.engine)
     *_, second = send(studio, QUESTION, PLAIN, sampling=again)
     assert tuple(row.tokens) == second.reply.tokens
 
@@ -124,6 +126,7 @@ def test_a_seed_is_drawn_and_stored_and_gives_the_reply_again(studio):
     seeds = [stored(studio, ended.message_id).seed for ended in (first, other)]
     assert seeds[0] != seeds[1]
     again = default_sampling(studio.settings, seed=seeds[0])
+    forget(studio.engine)
     *_, second = send(studio, QUESTION, KIND, sampling=again)
     assert second.reply.text == first.reply.text
 
@@ -434,6 +437,7 @@ class TestOnce:
 
     def test_it_is_the_reply_that_the_chat_gives(self, studio):
         *_, ended = send(studio, QUESTION, KIND, sampling=SHORT)
+        forget(studio.engine)
         assert reply_once(studio, QUESTION, KIND, SHORT).reply.text == ended.reply.text
 
     def test_an_extra_vector_is_added(self, studio):

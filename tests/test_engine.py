@@ -8,6 +8,7 @@ import pytest
 
 from chat_app.llm.engine import Engine, EngineError, Reply, Sampling, Turn, VectorBuffer
 from chat_app.llm.model import ChatModel
+from tests.conftest import forget
 from tests.random_models import random_vector
 
 QUESTION = [Turn("user", "Should I lend my brother money?")]
@@ -36,11 +37,12 @@ def test_streamed_pieces_are_the_reply(engine: Engine) -> None:
 def test_same_seed_same_reply(engine: Engine) -> None:
     vector = random_vector(engine.model, 1)
     for under in (None, vector):
-        one, two, other = (
-            engine.reply(QUESTION, Sampling(seed=seed, temperature=1.2), vector=under).tokens
-            for seed in (3, 3, 4)
-        )
-        assert one == two != other
+        found = []
+        for seed in (3, 3, 4):
+            forget(engine)
+            sampling = Sampling(seed=seed, temperature=1.2)
+            found.append(engine.reply(QUESTION, sampling, vector=under).tokens)
+        assert found[0] == found[1] != found[2]
 
 
 def test_temperature_zero_takes_the_likeliest(engine: Engine) -> None:
@@ -54,6 +56,7 @@ def test_a_vector_changes_the_reply_and_leaves_no_trace(engine: Engine) -> None:
     greedy = Sampling(temperature=0, max_tokens=30)
     plain = engine.reply(QUESTION, greedy)
     steered = engine.reply(QUESTION, greedy, vector=random_vector(engine.model, 2, 3.0))
+    forget(engine)
     again = engine.reply(QUESTION, greedy)
     assert plain.tokens == again.tokens
     assert plain.tokens != steered.tokens
@@ -100,12 +103,14 @@ def test_cancelled_before_it_began(engine: Engine) -> None:
     assert (reply.finish, reply.tokens, reply.text) == ("cancelled", (), "")
 
 
-def test_a_closed_stream_frees_the_engine(engine: Engine) -> None:
-    expected = engine.reply(QUESTION, ENDLESS).tokens
-    stream = engine.stream(QUESTION, ENDLESS, vector=random_vector(engine.model, 3))
+def test_a_closed_stream_frees_the_engine_and_leaves_no_vector(engine: Engine) -> None:
+    expected = engine.next_logits(QUESTION)
+    vector = random_vector(engine.model, 3, 8.0)
+    stream = engine.stream(QUESTION, ENDLESS, vector=vector)
     next(stream)
     stream.close()
-    assert engine.reply(QUESTION, ENDLESS).tokens == expected
+    np.testing.assert_allclose(engine.next_logits(QUESTION), expected, atol=0.2)
+    assert np.abs(engine.next_logits(QUESTION, vector=vector) - expected).max() > 1.0
 
 
 def test_waiting_for_another_reply_can_be_cancelled(engine: Engine) -> None:
@@ -117,17 +122,6 @@ def test_waiting_for_another_reply_can_be_cancelled(engine: Engine) -> None:
         cancel.set()
         assert waiting.result(timeout=5).finish == "cancelled"
     stream.close()
-
-
-def test_two_threads_both_finish_right(engine: Engine) -> None:
-    asked = [
-        ([Turn("user", f"Question {i}: should I go?")], Sampling(seed=i, max_tokens=25), vector)
-        for i, vector in enumerate([None, random_vector(engine.model, 4), None])
-    ]
-    alone = [engine.reply(t, s, vector=v).tokens for t, s, v in asked]
-    with ThreadPoolExecutor(3) as pool:
-        together = list(pool.map(lambda a: engine.reply(a[0], a[1], vector=a[2]).tokens, asked * 3))
-    assert together == alone * 3
 
 
 def test_a_full_context_drops_the_oldest_turns_whole(chat_model: ChatModel) -> None:
