@@ -206,6 +206,7 @@ def test_texts_of_ones_own_on_the_command_line(tmp_path):
     texts.write_text("\n".join(rows) + "\n")
     out, vidb = tmp_path / "w.jsonl", tmp_path / "mine.csv"
     asked = ["vidb", "judge", "--texts", str(texts), "--anchors", "builtin", "--out", str(out)]
+    asked += ["--hives", "builtin"]
     first = json.loads(run(*asked, "--windows-per-text", "8", "--json").stdout)
     assert first["judged"] == first["planned"] == round(68 * 8 / 6)
 
