@@ -160,6 +160,7 @@ def test_the_command_writes_and_stores_a_profile(tmp_path, opinions, space, eval
     file, out = tmp_path / "boss.jsonl", tmp_path / "boss.json"
     file.write_text("".join(json.dumps({"text": text}) + "\n" for text in opinions))
     words = ["profile", "from-text", str(file), "--out", str(out), "--save", "boss", "--json"]
+    words += ["--hives", "builtin"]
     got = json.loads(run(*words).stdout)
     direct = extract_profile(opinions, evaluator, space)
     assert got["found"] == [asdict(evidence) for evidence in direct.found]
