@@ -163,12 +163,19 @@ def test_the_command_writes_and_stores_a_profile(tmp_path, opinions, space, eval
     words += ["--hives", "builtin"]
     got = json.loads(run(*words).stdout)
     direct = extract_profile(opinions, evaluator, space)
-    assert got["found"] == [asdict(evidence) for evidence in direct.found]
+    assert len(got["found"]) == len(direct.found)
+    for evidence, ours in zip(got["found"], direct.found, strict=True):
+        # Another process may add up the encoder's sums in another order.
+        assert evidence == {k: _nearly(v) for k, v in asdict(ours).items()}
     assert len(got["left_out"]) == 30
     assert json.loads(out.read_text()) == got["profile"]
     assert json.loads(run("profile", "show", "boss", "--json").stdout) == {
         **got["profile"], "name": "boss"
     }  # fmt: skip
+
+
+def _nearly(field):
+    return pytest.approx(field, abs=1e-4) if isinstance(field, float) else field
 
 
 def test_the_command_refuses_silence(tmp_path):

@@ -136,13 +136,21 @@ def _settled(page: Page, conversation_id: str, *, shown: bool) -> dict[Any, Any]
     return {**ready, page.chat: rows(view), **page.show_header(view.id, view.title)}
 
 
+def _blank(page: Page, tab: Tab) -> dict[Any, Any]:
+    """An empty chat, once: an answer about the conversation before may have come in late."""
+    if tab.cancel or tab.seen == []:
+        return {}
+    tab.seen = []
+    return {page.chat: []}
+
+
 def _look(page: Page, tab: Tab, conversation_id: str) -> dict[Any, Any]:
     """What is stored by now, while something is still to come: scores, another tab's reply.
 
     The page looks again as long as that is so; while this tab's own reply runs it shows that.
     """
     if not conversation_id:
-        return {page.watch: gr.Timer(active=False)}
+        return {page.watch: gr.Timer(active=False), **_blank(page, tab)}
     view = tab.view
     busy = page.scorer.ensure(conversation_id)
     stored = open_conversation(page.studio.database, conversation_id)

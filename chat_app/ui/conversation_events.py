@@ -19,10 +19,9 @@ from chat_app.ui.text import escape
 
 def wire(blocks: gr.Blocks, page: Page) -> list[Any]:
     """Connect the left side, the page's start and the export buttons; returns the events that
-    show a conversation."""
-    opened = _wire_open(blocks, page)
+    show a conversation, or none."""
     _wire_rename(page)
-    _wire_delete(page)
+    opened = [*_wire_open(blocks, page), _wire_delete(page)]
     for form, button in page.export.items():
         button.click(
             guarded(lambda id, form=form: _file(page, id, form)), page.open_id, page.file
@@ -55,13 +54,13 @@ def _wire_open(blocks: gr.Blocks, page: Page) -> list[Any]:
         guarded(start), [panel.list, page.tab], page.shown, show_progress="hidden"
     )
     panel.list.input(None, js="() => valueflow.close('left')")
-    panel.new.click(guarded(new), page.tab, page.shown, show_progress="hidden")
+    renewed = panel.new.click(guarded(new), page.tab, page.shown, show_progress="hidden")
     panel.new.click(None, js="() => valueflow.close('left')")
     page.open_id.change(None, page.open_id, None, js="(id) => valueflow.address(id)")
     # Where the address named no conversation that is kept, the open one stays none.
     loaded.then(None, page.open_id, None, js="(id) => valueflow.address(id, true)")
     panel.theme.click(None, js="() => valueflow.theme()")
-    return [loaded, chosen]
+    return [loaded, chosen, renewed]
 
 
 def _wire_rename(page: Page) -> None:
@@ -91,7 +90,7 @@ def _wire_rename(page: Page) -> None:
     panel.cancel.click(lambda: gr.Column(visible=False), None, panel.editor, queue=False)
 
 
-def _wire_delete(page: Page) -> None:
+def _wire_delete(page: Page) -> Any:
     panel = page.conversations
 
     def ask(conversation_id: str) -> dict[Any, Any]:
@@ -109,10 +108,10 @@ def _wire_delete(page: Page) -> None:
         return page.show(None)
 
     panel.delete.click(guarded(ask), page.open_id, [panel.question, panel.confirm, panel.editor])
-    panel.really.click(
+    panel.keep.click(lambda: gr.Column(visible=False), None, panel.confirm, queue=False)
+    return panel.really.click(
         guarded(delete), [page.open_id, page.tab], page.shown, show_progress="hidden"
     )
-    panel.keep.click(lambda: gr.Column(visible=False), None, panel.confirm, queue=False)
 
 
 def _file(page: Page, conversation_id: str, form: str) -> str:

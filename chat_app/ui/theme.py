@@ -1,6 +1,7 @@
 """How the page looks: a Gradio theme of system fonts and a calm palette; details in style.css."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import gradio as gr
 
@@ -109,9 +110,14 @@ def theme() -> gr.themes.Base:
 
 
 def head() -> str:
-    """The page's own rules and script, static/style.css and static/page.js, for its head: Gradio's
+    """The page's own rules and script, every css and js file of static/, for its head: Gradio's
     ``css`` would confine the rules to the middle column."""
     rules, code = (
-        data_path("static", name).read_text(encoding="utf-8") for name in ("style.css", "page.js")
+        "\n".join(file.read_text(encoding="utf-8") for file in sorted(_static().glob(kind)))
+        for kind in ("*.css", "*.js")
     )
     return f"<style>{rules}</style><script>{code}</script>"
+
+
+def _static() -> Path:
+    return data_path("static")
