@@ -14,6 +14,7 @@ from chat_app.ui.loading import Loading
 from chat_app.ui.model_panel import ModelPanel, build_model_panel
 from chat_app.ui.profile_panel import UNSTEERED, ProfilePanel, build_profile_panel
 from chat_app.ui.scorer import Scorer
+from chat_app.ui.services import Services
 from chat_app.ui.text import escape
 
 
@@ -72,8 +73,9 @@ class Page:
         }
 
 
-def lay_out(studio: Studio) -> Page:
+def lay_out(shared: Services) -> Page:
     """Make the components in the current context, not wired to anything yet."""
+    studio = shared.studio
     tab = gr.State(Tab())
     open_id = gr.Textbox(visible="hidden", show_label=False, elem_id="vf-open-id")
     file = gr.Textbox(visible="hidden", show_label=False, elem_id="vf-file")
@@ -108,8 +110,8 @@ def lay_out(studio: Studio) -> Page:
         profile = build_profile_panel()
     return Page(
         studio=studio,
-        loading=Loading(studio),
-        scorer=Scorer(studio),
+        loading=shared.loading,
+        scorer=shared.scorer,
         watch=gr.Timer(0.4, active=False),
         tab=tab,
         open_id=open_id,

@@ -1,4 +1,4 @@
-"""The page: its layout, and which event does what.
+"""The pages: the chat's layout and which event does what there, then the others by their routes.
 
 Nothing about a person is kept here: what is stored comes from the database, what is shown lives
 in the browser, and a `Tab` holds what one tab's running reply needs.
@@ -9,14 +9,22 @@ import gradio as gr
 from chat_app.chat.studio import Studio
 from chat_app.ui import chat_events, conversation_events, model_panel, profile_events
 from chat_app.ui.layout import lay_out
+from chat_app.ui.pages import OTHERS
+from chat_app.ui.services import services
 
 
 def build_page(studio: Studio) -> gr.Blocks:
-    """The page for ``studio``, laid out and wired, not yet served."""
+    """The pages for ``studio``, laid out and wired, not yet served."""
+    shared = services(studio)
     with gr.Blocks(title="Valueflow Chat", analytics_enabled=False, fill_width=True) as blocks:
-        page = lay_out(studio)
+        gr.Navbar(main_page_name="Chat", visible=bool(OTHERS))
+        page = lay_out(shared)
         opened = conversation_events.wire(blocks, page)
         chat_events.wire(page, opened)
         profile_events.wire(blocks, page)
         model_panel.wire(blocks, studio, page.model)
+    for other in OTHERS:
+        with blocks.route(other.name, other.path):
+            gr.Navbar(main_page_name="Chat")
+            other.build(blocks, shared)
     return blocks
