@@ -7,6 +7,7 @@ import gradio as gr
 
 from chat_app.chat.conversations import ConversationView, MessageView
 from chat_app.ui.chips import Chip, chips_html, value_words
+from chat_app.ui.details_html import details_link
 from chat_app.ui.examples import EXAMPLES
 from chat_app.ui.text import escape, markdown_without_html, plain_as_markdown
 
@@ -87,7 +88,11 @@ def _reply(message: MessageView) -> dict[str, Any]:
         notes.append(message.error or "The reply failed; ask again to get another.")
     elif message.finish == "length":
         notes.append("Cut off at the longest length a reply may have.")
-    return reply_message(message.text, chips_html(_chips(message), notes))
+    written = bool(message.text.strip())
+    if message.status in ("stopped", "finished") and not written:
+        notes.append("Nothing was written, so nothing is measured.")
+    more = details_link(message.id) if message.status != "writing" and written else ""
+    return reply_message(message.text, chips_html(_chips(message), notes, more))
 
 
 def _chips(message: MessageView) -> Iterable[Chip]:

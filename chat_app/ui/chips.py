@@ -80,10 +80,12 @@ def chip_html(chip: Chip) -> str:
     )
 
 
-def chips_html(chips: Iterable[Chip], notes: Iterable[str] = ()) -> str:
-    """What stands under a reply: its chips, then notes such as "Stopped." as quiet text."""
+def chips_html(chips: Iterable[Chip], notes: Iterable[str] = (), more: str = "") -> str:
+    """What stands under a reply: its chips, ``more`` behind them (safe HTML), then notes such as
+    "Stopped." as quiet text."""
     shown = "".join(chip_html(chip) for chip in chips)
-    row = f'<div class="vf-chips" role="list">{shown}</div>' if shown else ""
+    listed = f'<div class="vf-chips" role="list">{shown}</div>' if shown else ""
+    row = f'<div class="vf-measures">{listed}{more}</div>' if listed or more else ""
     return row + "".join(f'<div class="vf-note">{escape(note)}</div>' for note in notes)
 
 

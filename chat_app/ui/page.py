@@ -7,7 +7,7 @@ in the browser, and a `Tab` holds what one tab's running reply needs.
 import gradio as gr
 
 from chat_app.chat.studio import Studio
-from chat_app.ui import chat_events, conversation_events, model_panel, profile_events
+from chat_app.ui import chat_events, conversation_events, details, model_panel, profile_events
 from chat_app.ui.layout import lay_out
 from chat_app.ui.pages import OTHERS
 from chat_app.ui.services import services
@@ -23,6 +23,7 @@ def build_page(studio: Studio) -> gr.Blocks:
         chat_events.wire(page, opened)
         profile_events.wire(blocks, page)
         model_panel.wire(blocks, studio, page.model)
+        details.build(shared)
     for other in OTHERS:
         with blocks.route(other.name, other.path):
             gr.Navbar(main_page_name="Chat")
