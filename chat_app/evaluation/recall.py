@@ -13,7 +13,7 @@ import numpy as np
 from chat_app.errors import ValueflowError
 from chat_app.evaluation.plackett_luce import choice_pools
 from chat_app.evaluation.uncertainty import uncertainty
-from chat_app.vidb.loading import Anchor, Vidb
+from chat_app.vidb.loading import HIGHEST, LOWEST, Anchor, Vidb
 
 
 class RecallError(ValueflowError):
@@ -68,4 +68,4 @@ def interval(
     _, low, high = uncertainty(
         pools, len(windows), np.array([intensity]), beta=beta, dispersion=dispersion
     )
-    return float(low[0]), float(high[0])
+    return max(float(low[0]), LOWEST), min(float(high[0]), HIGHEST)

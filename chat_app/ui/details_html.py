@@ -128,16 +128,13 @@ def _row(score: Measured, pressed: bool) -> str:
 
 
 def _window(number: int, window: Ranked, text: str) -> str:
-    items = []
-    for anchor in window.order:
-        if anchor is None:
-            items.append(
-                f'<li class="vf-d-own"><b>reply</b><span>{escape(_shortened(text, _QUOTED_AGAIN))}</span></li>'
-            )
-        else:
-            items.append(
-                f"<li><b>{_fixed(anchor.intensity)}</b><span>{escape(anchor.text)}</span></li>"
-            )
+    own = escape(_shortened(text, _QUOTED_AGAIN))
+    items = [
+        f'<li class="vf-d-own"><b>reply</b><span>{own}</span></li>'
+        if anchor is None
+        else f"<li><b>{_fixed(anchor.intensity)}</b><span>{escape(anchor.text)}</span></li>"
+        for anchor in window.order
+    ]
     return (
         f'<h4>Window {number}<span class="vf-d-most">most supportive first</span></h4>'
         f'<ol class="vf-d-window">{"".join(items)}</ol>'
