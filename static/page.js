@@ -1,6 +1,5 @@
-// What the page does by itself, without the server: addresses, downloads, drawers, the theme.
+// What the chat does by itself, without the server: addresses, downloads, drawers.
 (() => {
-	const THEME = "valueflow.theme";
 	const waiting = {};
 
 	const vf = {
@@ -39,13 +38,6 @@
 			if (innerWidth > 768) return;
 			document.querySelector(`#vf-${side}.open .toggle-button`)?.click();
 		},
-
-		theme: () => {
-			const dark = document.body.classList.toggle("dark");
-			try {
-				localStorage.setItem(THEME, dark ? "dark" : "light");
-			} catch {}
-		},
 	};
 	window.valueflow = vf;
 
@@ -60,11 +52,6 @@
 			);
 			if (innerWidth < width && document.querySelector(`#vf-${side}.open`)) toggle.click();
 		}
-		let theme = null;
-		try {
-			theme = localStorage.getItem(THEME);
-		} catch {}
-		if (theme) document.body.classList.toggle("dark", theme === "dark");
 		if (innerWidth > 768) document.querySelector("#vf-box textarea")?.focus();
 		document.body.classList.add("vf-ready");
 		return true;

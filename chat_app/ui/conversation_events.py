@@ -59,7 +59,6 @@ def _wire_open(blocks: gr.Blocks, page: Page) -> list[Any]:
     page.open_id.change(None, page.open_id, None, js="(id) => valueflow.address(id)")
     # Where the address named no conversation that is kept, the open one stays none.
     loaded.then(None, page.open_id, None, js="(id) => valueflow.address(id, true)")
-    panel.theme.click(None, js="() => valueflow.theme()")
     return [loaded, chosen, renewed]
 
 

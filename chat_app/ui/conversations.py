@@ -30,7 +30,6 @@ class ConversationPanel:
     question: gr.HTML
     really: gr.Button
     keep: gr.Button
-    theme: gr.Button
 
     @property
     def shown(self) -> list[Any]:
@@ -54,7 +53,7 @@ class ConversationPanel:
 
 def build_conversation_panel() -> ConversationPanel:
     """Lay the panel out in the current context."""
-    gr.HTML('<h1 class="vf-brand"><span></span>Valueflow Chat</h1>', js_on_load=None)
+    gr.HTML('<h2 class="vf-heading">Chats</h2>', js_on_load=None)
     new = gr.Button("New chat", elem_id="vf-new", size="md")
     empty = gr.HTML(
         '<p class="vf-hint">Your conversations appear here. They stay on this computer.</p>',
@@ -76,7 +75,6 @@ def build_conversation_panel() -> ConversationPanel:
             save = gr.Button("Save", size="sm", variant="primary", elem_id="vf-title-save")
             cancel = gr.Button("Cancel", size="sm")
     confirm, question, really, keep = confirmation("vf-confirm")
-    theme = gr.Button("Light / dark", size="sm", elem_id="vf-theme", elem_classes="vf-quiet")
     return ConversationPanel(
         new=new,
         empty=empty,
@@ -92,5 +90,4 @@ def build_conversation_panel() -> ConversationPanel:
         question=question,
         really=really,
         keep=keep,
-        theme=theme,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from chat_app.ui.pages import compare
 from chat_app.ui.services import Services
 
 
@@ -17,4 +18,4 @@ class Other:
     build: Callable[[gr.Blocks, Services], None]
 
 
-OTHERS: tuple[Other, ...] = ()
+OTHERS: tuple[Other, ...] = (Other("Compare", "compare", compare.build),)
