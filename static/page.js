@@ -39,7 +39,7 @@
 			document.querySelector(`#vf-${side}.open .toggle-button`)?.click();
 		},
 	};
-	window.valueflow = vf;
+	window.valueflow = Object.assign(window.valueflow ?? {}, vf);
 
 	function settle() {
 		const sides = { left: 1180, right: 900 };

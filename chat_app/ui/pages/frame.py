@@ -25,6 +25,4 @@ def frame(title: str, lead: str, *, width: Width = "wide") -> Iterator[None]:
 
 def empty_html(title: str, what_to_do: str) -> str:
     """What stands where nothing is yet: what will be there, and how it comes about."""
-    return (
-        f'<div class="vf-empty"><h2>{escape(title)}</h2><p>{escape(what_to_do)}</p></div>'
-    )
+    return f'<div class="vf-empty"><h2>{escape(title)}</h2><p>{escape(what_to_do)}</p></div>'

@@ -1,0 +1,255 @@
+"""The components of the Compare page, and what they show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from chat_app.chat.compare import FEWEST, MOST, Column, Comparison
+from chat_app.chat.presets import PRESETS
+from chat_app.chat.profiles import list_profiles, load_profile
+from chat_app.db.database import Database
+from chat_app.ui.chips import Chip, chips_html, summary_html, value_words
+from chat_app.ui.examples import EXAMPLES
+from chat_app.ui.guard import Tab
+from chat_app.ui.pages.compare_table import LETTERS, notes_of, table_html
+from chat_app.ui.text import escape, markdown_without_html
+from chat_app.values.profile import Profile
+
+UNSTEERED = Profile("Unsteered", {}, method="none")
+# What the columns begin with: something to see the others against, and two that differ.
+_FIRST = ("", "Caring friend", "Blunt coach", "Cautious planner")
+_METHODS = [
+    ("As saved", ""),
+    ("Vector", "vector"),
+    ("Prompt", "prompt"),
+    ("Both", "vector+prompt"),
+    ("Texts", "exemplar"),
+]
+
+
+@dataclass(frozen=True)
+class ColumnView:
+    """One column: what it asks under, its reply, what is said below it."""
+
+    box: gr.Column
+    profile: gr.Dropdown
+    method: gr.Dropdown
+    wishes: gr.HTML
+    reply: gr.Column
+    text: gr.Markdown
+    foot: gr.HTML
+    keep: gr.Button
+
+    def show(self, column: Column) -> dict[Any, Any]:
+        """The updates that show a stored reply."""
+        if column.status == "writing" and not column.text:
+            return self.wait("Thinking")
+        chips = [
+            Chip(
+                label=value_words(value),
+                target=target,
+                intensity=s.intensity if (s := column.scores.get(value)) else None,
+                stderr=s.stderr if s else None,
+            )
+            for value, target in column.profile.targets.items()
+            if column.text.strip() and column.status != "writing"
+        ]
+        made = (
+            f"{column.model or 'no model'} · seed {column.seed}" if column.seed is not None else ""
+        )
+        foot = chips_html(chips, notes_of(column))
+        return {
+            self.reply: gr.Column(visible=True),
+            self.text: markdown_without_html(column.text),
+            self.foot: f'{foot}<p class="vf-made">{escape(made)}</p>',
+            self.keep: gr.Button(visible=column.status != "writing" and bool(column.text.strip())),
+        }
+
+    def grow(self, text: str) -> dict[Any, Any]:
+        """The update of a reply that is being written."""
+        return {self.text: markdown_without_html(text), self.foot: ""}
+
+    def wait(self, words: str) -> dict[Any, Any]:
+        """The updates while nothing is there yet; ``words`` say why."""
+        dots = '<span class="vf-pulse"><i></i><i></i><i></i></span>'
+        return {
+            self.reply: gr.Column(visible=True),
+            self.text: "",
+            self.foot: f'<div class="vf-loading" role="status">{dots} {escape(words)}</div>',
+            self.keep: gr.Button(visible=False),
+        }
+
+
+@dataclass(frozen=True)
+class CompareView:
+    """The components that events read and change. ``question_id``: what is shown, "" for
+    nothing; ``kept``: the conversation to go to."""
+
+    tab: gr.State
+    question_id: gr.Textbox
+    kept: gr.Textbox
+    box: gr.Textbox
+    count: gr.Radio
+    same_seed: gr.Checkbox
+    seed: gr.Number
+    columns: tuple[ColumnView, ...]
+    tries: gr.Column
+    examples: tuple[gr.Button, ...]
+    table: gr.HTML
+
+    @property
+    def settings(self) -> list[Any]:
+        """What ``chosen`` takes, and before it the seed's two fields."""
+        each = [part for column in self.columns for part in (column.profile, column.method)]
+        return [self.same_seed, self.seed, self.count, *each]
+
+    @property
+    def shown(self) -> list[Any]:
+        """Every component that ``show`` and a run change."""
+        parts = [(c.reply, c.text, c.foot, c.keep) for c in self.columns]
+        own = [self.question_id, self.box, self.table, self.tries]
+        return [*own, *(part for each in parts for part in each)]
+
+    def show(self, found: Comparison) -> dict[Any, Any]:
+        """The updates that show what is stored."""
+        updates: dict[Any, Any] = {
+            self.question_id: found.question_id,
+            self.table: table_html(found),
+            self.tries: gr.Column(visible=False),
+        }
+        for view, column in zip(self.columns, found.columns, strict=False):
+            updates |= view.show(column)
+        for view in self.columns[len(found.columns) :]:
+            updates[view.reply] = gr.Column(visible=False)
+        return updates
+
+
+def chosen(database: Database, count: int, *fields: str) -> list[Profile]:
+    """The profiles that the first ``count`` columns name. ``fields``: (profile, method) of each.
+
+    Raises UnknownProfile for one that was deleted meanwhile.
+    """
+    profiles = []
+    for name, method in list(zip(fields[::2], fields[1::2], strict=True))[:count]:
+        profile = load_profile(database, name) if name else UNSTEERED
+        steered = method and profile.targets
+        profiles.append(replace(profile, method=method) if steered else profile)
+    return profiles
+
+
+def choices(database: Database) -> list[tuple[str, str]]:
+    """What a column may ask under: nothing, the saved profiles, those that come with us."""
+    saved = [each.name for each in list_profiles(database)]
+    given = [each.name for each in PRESETS if each.name not in saved]
+    return [("Unsteered", ""), *((name, name) for name in (*saved, *given))]
+
+
+def wishes_html(profile: Profile) -> str:
+    """The targets of a column, in one line."""
+    if not profile.targets:
+        return '<p class="vf-summary vf-none">As the model is by itself.</p>'
+    return summary_html({value_words(v): t for v, t in profile.targets.items() if t})
+
+
+def lay_out() -> CompareView:
+    """Make the components in the current context."""
+    question_id = gr.Textbox(visible="hidden", show_label=False, elem_id="vf-question-id")
+    kept = gr.Textbox(visible="hidden", show_label=False, elem_id="vf-kept")
+    box = gr.Textbox(
+        show_label=False,
+        label="Your question",
+        placeholder="Ask one question of all columns",
+        lines=1,
+        max_lines=6,
+        submit_btn="Compare",
+        elem_id="vf-compare-box",
+        elem_classes="vf-ask",
+    )
+    with gr.Row(elem_classes="vf-options"):
+        count = gr.Radio(
+            [(str(n), n) for n in range(FEWEST, MOST + 1)],
+            value=3,
+            label="Columns",
+            elem_id="vf-count",
+            elem_classes="vf-segments",
+        )
+        same_seed = gr.Checkbox(
+            value=True,
+            label="Same luck in each column",
+            info="One seed for all, so that they differ by their profile alone.",
+            elem_id="vf-same-seed",
+        )
+        seed = gr.Number(
+            value=None,
+            label="Seed",
+            placeholder="random",
+            precision=0,
+            minimum=0,
+            maximum=2**31 - 1,
+            elem_id="vf-seed",
+        )
+    with gr.Row(elem_classes="vf-columns", elem_id="vf-columns"):
+        columns = tuple(_column(i, shown=i < 3) for i in range(MOST))
+    with gr.Column(elem_classes="vf-tries") as tries:
+        gr.HTML(
+            '<p class="vf-hint">Choose a profile for each column, write a question and press '
+            "Compare. Or try one of these:</p>",
+            js_on_load=None,
+        )
+        with gr.Row(elem_classes="vf-try-row"):
+            examples = tuple(
+                gr.Button(each.question, size="sm", elem_classes="vf-try") for each in EXAMPLES
+            )
+    table = gr.HTML("", js_on_load=None, elem_id="vf-compared")
+    return CompareView(
+        gr.State(Tab()), question_id, kept, box, count, same_seed, seed, columns, tries, examples,
+        table,
+    )  # fmt: skip
+
+
+def _column(number: int, *, shown: bool) -> ColumnView:
+    letter, first = LETTERS[number], _FIRST[number]
+    names: Sequence[tuple[str, str]] = [("Unsteered", ""), *((p.name, p.name) for p in PRESETS)]
+    preset = next((each for each in PRESETS if each.name == first), UNSTEERED)
+    with gr.Column(
+        visible=shown, elem_id=f"vf-column-{number}", elem_classes="vf-column", min_width=240
+    ) as box:
+        with gr.Row(elem_classes="vf-asks"):
+            profile = gr.Dropdown(
+                list(names),
+                value=first,
+                label=f"{letter} · profile",
+                interactive=True,
+                elem_classes="vf-plain",
+                min_width=120,
+                scale=3,
+            )
+            method = gr.Dropdown(
+                list(_METHODS),
+                value="",
+                label="Steer by",
+                interactive=True,
+                elem_classes="vf-plain",
+                min_width=90,
+                scale=2,
+            )
+        wishes = gr.HTML(wishes_html(preset), js_on_load=None)
+        with gr.Column(visible=False, elem_classes="vf-answer") as reply:
+            text = gr.Markdown(
+                "",
+                sanitize_html=True,
+                latex_delimiters=[],
+                line_breaks=True,
+                elem_classes="vf-said",
+            )
+            foot = gr.HTML("", js_on_load=None)
+            keep = gr.Button(
+                f"Keep {letter} and go on",
+                size="sm",
+                visible=False,
+                elem_id=f"vf-keep-{number}",
+                elem_classes="vf-keep",
+            )
+    return ColumnView(box, profile, method, wishes, reply, text, foot, keep)
