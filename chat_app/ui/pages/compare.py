@@ -17,6 +17,7 @@ from chat_app.ui.pages.compare_view import (
     choices,
     chosen,
     lay_out,
+    seed_of,
     wishes_html,
 )
 from chat_app.ui.pages.frame import frame
@@ -120,13 +121,14 @@ def _run(
     tab: Tab,
     text: str,
     same_seed: bool,
-    seed: float | None,
+    seed: str,
     count: int,
     *fields: str,
 ) -> Iterator[dict[Any, Any]]:
     """A comparison as page updates: the replies as they grow, then what is stored and measured."""
     if tab.cancel or not text.strip():
         return
+    first_seed = seed_of(seed)
     profiles = chosen(services.studio.database, count, *fields)
     tab.turn_page()
     cancel = tab.cancel = threading.Event()
@@ -138,9 +140,8 @@ def _run(
         view.tries: gr.Column(visible=False),
         **_waiting(columns, services.loading.words()),
     }
-    chosen_seed = None if seed is None else int(seed)
     turn = compare(
-        services.studio, text, profiles, seed=chosen_seed, same_seed=same_seed, cancel=cancel
+        services.studio, text, profiles, seed=first_seed, same_seed=same_seed, cancel=cancel
     )
     try:
         for heard in ticking(turn, _TICK_S):

@@ -10,6 +10,7 @@ from chat_app.chat.compare import FEWEST, MOST, Column, Comparison
 from chat_app.chat.presets import PRESETS
 from chat_app.chat.profiles import list_profiles, load_profile
 from chat_app.db.database import Database
+from chat_app.errors import ValueflowError
 from chat_app.ui.chips import Chip, chips_html, summary_html, value_words
 from chat_app.ui.examples import EXAMPLES
 from chat_app.ui.guard import Tab
@@ -93,7 +94,7 @@ class CompareView:
     box: gr.Textbox
     count: gr.Radio
     same_seed: gr.Checkbox
-    seed: gr.Number
+    seed: gr.Textbox
     columns: tuple[ColumnView, ...]
     tries: gr.Column
     examples: tuple[gr.Button, ...]
@@ -134,9 +135,19 @@ def chosen(database: Database, count: int, *fields: str) -> list[Profile]:
     profiles = []
     for name, method in list(zip(fields[::2], fields[1::2], strict=True))[:count]:
         profile = load_profile(database, name) if name else UNSTEERED
-        steered = method and profile.targets
-        profiles.append(replace(profile, method=method) if steered else profile)
+        if method and profile.targets:
+            profile = replace(profile, method=method)  # type: ignore[arg-type]  # Profile checks it
+        profiles.append(profile)
     return profiles
+
+
+def seed_of(words: str) -> int | None:
+    """The seed that somebody wrote; None for a random one. Raises ValueflowError for no number."""
+    if not (words := words.strip()):
+        return None
+    if not (words.isascii() and words.isdigit()):
+        raise ValueflowError("The seed is a whole number, 0 or above; leave it empty for any.")
+    return int(words)
 
 
 def choices(database: Database) -> list[tuple[str, str]]:
@@ -181,14 +192,13 @@ def lay_out() -> CompareView:
             info="One seed for all, so that they differ by their profile alone.",
             elem_id="vf-same-seed",
         )
-        seed = gr.Number(
-            value=None,
+        seed = gr.Textbox(
             label="Seed",
             placeholder="random",
-            precision=0,
-            minimum=0,
-            maximum=2**31 - 1,
+            max_lines=1,
+            max_length=10,
             elem_id="vf-seed",
+            elem_classes="vf-plain",
         )
     with gr.Row(elem_classes="vf-columns", elem_id="vf-columns"):
         columns = tuple(_column(i, shown=i < 3) for i in range(MOST))
