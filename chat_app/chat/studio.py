@@ -313,6 +313,10 @@ class Studio:
         model = self._parts.get("model")
         return model.info if model else None
 
+    def made(self, *parts: str) -> bool:
+        """Whether these parts are there already, so that using them loads nothing."""
+        return all(part in self._parts for part in parts)
+
     @property
     def ready(self) -> bool:
         """Whether the next reply can begin at once: nothing is left to load."""

@@ -74,6 +74,11 @@ def own_of(targets: Mapping[str, float], known: Own | None = None) -> Own:
     return Own(tuple(custom[:SLIDERS]), others, known.meanings if known else {})
 
 
+def own_slider_id(place: int) -> str:
+    """The element of the slider at ``place``, from 0."""
+    return f"vf-own-{place}"
+
+
 def note_html(text: str, *, wrong: bool = False) -> str:
     """A sentence under the box, "" for none."""
     kind = " vf-wrong" if wrong else ""
@@ -102,7 +107,7 @@ def build_own_values() -> OwnValues:
             info=_PLAIN,
             buttons=[],
             visible=False,
-            elem_id=f"vf-own-{i}",
+            elem_id=own_slider_id(i),
             elem_classes="vf-slider",
         )
         for i in range(SLIDERS)

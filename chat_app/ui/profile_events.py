@@ -7,6 +7,7 @@ import gradio as gr
 
 from chat_app.chat.conversations import set_profile
 from chat_app.chat.explained import in_a_sentence
+from chat_app.chat.forecast import forecast, reach
 from chat_app.chat.presets import PRESETS
 from chat_app.chat.profiles import (
     delete_profile,
@@ -19,7 +20,8 @@ from chat_app.errors import ValueflowError
 from chat_app.ui.guard import guarded
 from chat_app.ui.layout import Page
 from chat_app.ui.loading import iter_of, ticking
-from chat_app.ui.own_values import FIRST, SLIDERS, Own, note_html
+from chat_app.ui.marks import legend_html, marks_html, outlook_html
+from chat_app.ui.own_values import FIRST, SLIDERS, Own, note_html, own_slider_id
 from chat_app.ui.profile_panel import NAMELESS, read_profile
 from chat_app.ui.text import escape
 from chat_app.values.custom import custom_id, custom_words
@@ -29,23 +31,34 @@ _TICK_S = 0.4  # how often a wait for an encoder looks at its progress
 
 def wire(blocks: gr.Blocks, page: Page) -> None:
     """Connect the right side."""
-    _wire_targets(page)
+    _wire_targets(blocks, page)
     _wire_own(page)
     _wire_saved(blocks, page)
     _wire_delete(page)
 
 
-def _wire_targets(page: Page) -> None:
-    panel = page.profile
+def _wire_targets(blocks: gr.Blocks, page: Page) -> None:
+    panel, studio = page.profile, page.studio
 
     def changed(conversation_id: str, *fields: Any) -> dict[Any, Any]:
         profile = read_profile(*fields)
         if conversation_id:
-            set_profile(page.studio.database, conversation_id, profile)
+            set_profile(studio.database, conversation_id, profile)
         return panel.summarise(profile.targets)
 
+    def foresee(*fields: Any) -> dict[Any, Any]:
+        profile = read_profile(*fields)
+        known, hoped = reach(studio, profile.method), forecast(studio, profile)
+        own: Own = fields[panel.inputs.index(panel.own.own)]
+        places = {value: own_slider_id(i) for i, value in enumerate(own.shown)}
+        return {
+            panel.outlook: outlook_html(hoped),
+            panel.values.marks: marks_html(known, hoped, places),
+            panel.values.legend: legend_html(known, profile.method),
+        }
+
     def clear() -> dict[Any, Any]:
-        cleared = {**dict.fromkeys(panel.sliders, 0), **panel.own.show(Own(), {})}
+        cleared = {**dict.fromkeys(panel.values.sliders, 0), **panel.own.show(Own(), {})}
         return {**cleared, **panel.summarise({})}
 
     # A drag, or a profile that is loaded, changes a slider many times: the page asks once, when
@@ -53,25 +66,33 @@ def _wire_targets(page: Page) -> None:
     # changes come faster than answers.)
     gr.on(
         [
-            *(slider.change for slider in (*panel.sliders, *panel.own.sliders)),
-            panel.method.input,
+            *(slider.change for slider in (*panel.values.sliders, *panel.own.sliders)),
+            panel.strength.change,
+            panel.method.change,
             panel.name.input,
         ],
         None,
         js="() => valueflow.soon('vf-changed')",
     )
-    panel.changed.click(
+    rested = panel.changed.click(
         guarded(changed, queued=False),
         [page.open_id, *panel.inputs],
-        [panel.summary, *panel.tabs.values()],
+        [panel.summary, *panel.values.tabs.values()],
         trigger_mode="multiple",  # a click while the one before is answered counts too
         show_progress="hidden",
         queue=False,
     )
+    for event in (blocks.load, rested.then):
+        event(
+            guarded(foresee),
+            panel.inputs,
+            [panel.outlook, panel.values.marks, panel.values.legend],
+            show_progress="hidden",
+        )
     panel.clear.click(
         clear,
         None,
-        [*panel.sliders, *panel.own.shown, panel.summary, *panel.tabs.values()],
+        [*panel.values.sliders, *panel.own.shown, panel.summary, *panel.values.tabs.values()],
         show_progress="hidden",
     )
 
@@ -131,7 +152,8 @@ def _wire_saved(blocks: gr.Blocks, page: Page) -> None:
 
     blocks.load(lambda: _choices(page, None), None, panel.saved, show_progress="hidden")
     panel.save.click(guarded(save), panel.inputs, [panel.saved, panel.name], show_progress="hidden")
-    panel.saved.input(guarded(load), panel.saved, panel.shown, show_progress="hidden")
+    for choice in (panel.saved, panel.presets):
+        choice.input(guarded(load), choice, panel.shown, show_progress="hidden")
     panel.duplicate.click(
         guarded(duplicate), panel.name, [panel.saved, *panel.shown], show_progress="hidden"
     )

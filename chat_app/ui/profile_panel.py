@@ -1,20 +1,19 @@
 """The right side: the profile that steers the next reply, and the profiles that are kept."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
+from chat_app.chat.presets import PRESETS
 from chat_app.ui.chips import summary_html, value_words
 from chat_app.ui.own_values import Own, OwnValues, build_own_values, own_of
-from chat_app.ui.text import escape
+from chat_app.ui.value_sliders import TABS, ValueSliders, build_value_sliders
 from chat_app.values.profile import Profile
-from chat_app.values.taxonomy import STEERED, THEORIES, get_value
+from chat_app.values.taxonomy import STEERED
 from chat_app.values.tuned import Tuned
 
-# Four tabs share some 330 pixels, so each theory goes by one word there.
-_TABS = {"svt": "Schwartz", "mft": "Moral", "duty": "Duties", "right": "Rights"}
 _METHODS = [
     ("Vector", "vector"),
     ("Prompt", "prompt"),
@@ -26,6 +25,7 @@ _METHOD_HELP = (
     "Vector adds a direction inside the model; Prompt asks for the values in words; Both does "
     "both; Texts shows it some that hold them; Off leaves the model alone."
 )
+_STRENGTH_HELP = "A factor on all targets, for the next reply. The summary shows what is asked."
 # A profile must have a name; one that nobody named goes by this and leaves the box empty.
 NAMELESS = "Unnamed"
 UNSTEERED = Profile(name=NAMELESS, targets={})
@@ -33,17 +33,19 @@ UNSTEERED = Profile(name=NAMELESS, targets={})
 
 @dataclass(frozen=True)
 class ProfilePanel:
-    """The components of the panel; ``sliders`` are in the order of STEERED, and ``changed`` is
-    pressed by the page itself, when they have come to rest."""
+    """The components of the panel; ``changed`` is pressed by the page itself, when the sliders
+    have come to rest."""
 
     saved: gr.Dropdown
+    presets: gr.Radio
     name: gr.Textbox
     description: gr.State
     tuned: gr.State
     method: gr.Radio
+    strength: gr.Slider
     summary: gr.HTML
-    tabs: dict[str, gr.Tab]
-    sliders: tuple[gr.Slider, ...]
+    outlook: gr.HTML
+    values: ValueSliders
     own: OwnValues
     changed: gr.Button
     clear: gr.Button
@@ -58,25 +60,26 @@ class ProfilePanel:
     @property
     def inputs(self) -> list[Any]:
         """What ``read_profile`` takes, in its order."""
-        known = [self.name, self.description, self.tuned, self.method]
-        return [*known, self.own.own, *self.sliders, *self.own.sliders]
+        known = [self.name, self.description, self.tuned, self.method, self.strength]
+        return [*known, self.own.own, *self.values.sliders, *self.own.sliders]
 
     @property
     def shown(self) -> list[Any]:
         """Every component that ``show`` changes."""
-        return [*self.inputs, self.own.note, self.summary, *self.tabs.values()]
+        return [*self.inputs, self.own.note, self.summary, *self.values.tabs.values()]
 
     def show(self, profile: Profile) -> dict[Any, Any]:
         """The updates that put ``profile`` on the panel; a value without target stands at 0."""
         values = {
             slider: profile.targets.get(value, 0)
-            for value, slider in zip(STEERED, self.sliders, strict=True)
+            for value, slider in zip(STEERED, self.values.sliders, strict=True)
         }
         return {
             self.name: "" if profile.name == NAMELESS else profile.name,
             self.description: profile.description,
             self.tuned: profile.tuned,
             self.method: profile.method,
+            self.strength: 100,
             **values,
             **self.own.show(own_of(profile.targets), profile.targets),
             **self.summarise(profile.targets),
@@ -87,10 +90,10 @@ class ProfilePanel:
         wanted = {value: t for value, t in targets.items() if t}
         labels = {value_words(value): t for value, t in wanted.items()}
         theories = [value.partition("/")[0] for value in wanted]
-        counts = {theory: theories.count(theory) for theory in _TABS}
+        counts = {theory: theories.count(theory) for theory in TABS}
         tabs = {
-            tab: gr.Tab(label=_TABS[theory] + (f" · {counts[theory]}" if counts[theory] else ""))
-            for theory, tab in self.tabs.items()
+            tab: gr.Tab(label=TABS[theory] + (f" · {counts[theory]}" if counts[theory] else ""))
+            for theory, tab in self.values.tabs.items()
         }
         return {self.summary: summary_html(labels), **tabs}
 
@@ -105,19 +108,29 @@ def build_profile_panel() -> ProfilePanel:
         elem_id="vf-saved",
         interactive=True,
     )
-    name = gr.Textbox(
-        label="Name",
-        placeholder="Name this profile to save it",
-        max_lines=1,
-        max_length=80,
-        elem_id="vf-profile-name",
-    )
+    with gr.Accordion("Start from a character", open=False, elem_id="vf-characters"):
+        presets = gr.Radio(
+            [(f"{each.name}\n{each.description}", each.name) for each in PRESETS],
+            label="Characters",
+            show_label=False,
+            elem_id="vf-presets",
+        )
+    with gr.Row(elem_id="vf-name-line"):
+        name = gr.Textbox(
+            label="Name",
+            placeholder="Name it to save it",
+            max_lines=1,
+            max_length=80,
+            elem_id="vf-profile-name",
+        )
+        save = gr.Button("Save", size="sm", variant="primary", elem_id="vf-save")
     description = gr.State("")
     tuned = gr.State(())
-    with gr.Row(elem_classes="vf-buttons"):
-        save = gr.Button("Save", size="sm", variant="primary", elem_id="vf-save")
-        duplicate = gr.Button("Duplicate", size="sm", elem_id="vf-duplicate")
-        delete = gr.Button("Delete", size="sm", elem_id="vf-delete-profile")
+    with gr.Row(elem_id="vf-keep"):
+        duplicate, delete = (
+            gr.Button(label, size="sm", elem_id=id, elem_classes="vf-quiet")
+            for label, id in (("Duplicate", "vf-duplicate"), ("Delete", "vf-delete-profile"))
+        )
     confirm, question, really, keep = confirmation("vf-confirm-profile")
     method = gr.Radio(
         _METHODS,
@@ -127,22 +140,36 @@ def build_profile_panel() -> ProfilePanel:
         elem_id="vf-method",
         elem_classes="vf-segments",
     )
+    strength = gr.Slider(
+        0,
+        150,
+        value=100,
+        step=5,
+        label="Overall strength, %",
+        info=_STRENGTH_HELP,
+        buttons=[],
+        elem_id="vf-strength",
+        elem_classes="vf-slider",
+    )
     with gr.Row(elem_classes="vf-target-line"):
         gr.HTML('<h3 class="vf-subheading">Targets</h3>', js_on_load=None)
         clear = gr.Button("Clear all", size="sm", elem_id="vf-clear", elem_classes="vf-quiet")
     changed = gr.Button("Changed", visible="hidden", elem_id="vf-changed")
     summary = gr.HTML(summary_html({}), elem_id="vf-summary", js_on_load=None)
+    outlook = gr.HTML("", elem_id="vf-outlook", js_on_load=None)
+    values = build_value_sliders()
     own = build_own_values()
-    tabs, sliders = _build_sliders()
     return ProfilePanel(
         saved=saved,
+        presets=presets,
         name=name,
         description=description,
         tuned=tuned,
         method=method,
+        strength=strength,
         summary=summary,
-        tabs=tabs,
-        sliders=sliders,
+        outlook=outlook,
+        values=values,
         own=own,
         changed=changed,
         clear=clear,
@@ -156,31 +183,6 @@ def build_profile_panel() -> ProfilePanel:
     )
 
 
-def _build_sliders() -> tuple[dict[str, gr.Tab], tuple[gr.Slider, ...]]:
-    tabs: dict[str, gr.Tab] = {}
-    sliders: dict[str, gr.Slider] = {}
-    with gr.Tabs(elem_id="vf-theories"):
-        for theory, short in _TABS.items():
-            # Children are rendered at once: a slider must show its value before its tab opens.
-            with gr.Tab(short, id=theory, render_children=True) as tabs[theory]:
-                gr.HTML(
-                    f'<p class="vf-theory">{escape(THEORIES[theory].label)}</p>', js_on_load=None
-                )
-                for value in (get_value(id) for id in STEERED if get_value(id).theory == theory):
-                    sliders[value.id] = gr.Slider(
-                        -10,
-                        10,
-                        value=0,
-                        step=1,
-                        label=value.label,
-                        info=value.definition,
-                        buttons=[],
-                        elem_id="vf-" + value.id.replace("/", "-"),
-                        elem_classes="vf-slider",
-                    )
-    return tabs, tuple(sliders[value] for value in STEERED)
-
-
 def confirmation(elem_id: str) -> tuple[gr.Column, gr.HTML, gr.Button, gr.Button]:
     """A question that is asked before something is deleted: (box, question, delete, keep)."""
     with gr.Column(visible=False, elem_id=elem_id, elem_classes="vf-confirm") as box:
@@ -192,18 +194,32 @@ def confirmation(elem_id: str) -> tuple[gr.Column, gr.HTML, gr.Button, gr.Button
 
 
 def read_profile(
-    name: str, description: str, tuned: tuple[Tuned, ...], method: str, own: Own, *targets: float
+    name: str,
+    description: str,
+    tuned: tuple[Tuned, ...],
+    method: str,
+    strength: float,
+    own: Own,
+    *targets: float,
 ) -> Profile:
-    """The profile that the panel shows; a slider at 0 is no target. Raises ProfileError.
+    """The profile that the panel asks for: its targets times the overall ``strength`` in percent,
+    so that a reply is stored with what it was steered by. A slider at 0 is no target.
 
-    What was ``tuned`` stays with it, and holds again when the sliders are where they were.
+    What was ``tuned`` stays with it, and holds again when the sliders are where they were. Raises
+    ProfileError.
     """
     known, others = targets[: len(STEERED)], targets[len(STEERED) :]
     chosen = {v: float(t) for v, t in zip(STEERED, known, strict=True) if t}
-    return Profile(
+    profile = Profile(
         name=(name or "").strip() or NAMELESS,
         description=description,
         method=method,  # type: ignore[arg-type]  # Profile checks it
         targets={**chosen, **own.targets(others)},
         tuned=tuned,
     )
+    return _moved(profile.scaled(strength / 100)) if strength != 100 else profile
+
+
+def _moved(profile: Profile) -> Profile:
+    """Without the targets that came to 0."""
+    return replace(profile, targets={v: t for v, t in profile.targets.items() if t})

@@ -15,7 +15,7 @@ was tuned to a model (``values.tuned``).
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from math import isnan
 from numbers import Real
@@ -81,6 +81,18 @@ class Profile:
     def by_vector(self) -> bool:
         """Whether a control vector takes part in the steering."""
         return self.method in ("vector", "vector+prompt") and any(self.targets.values())
+
+    def scaled(self, factor: float) -> "Profile":
+        """The same with every target times ``factor``, to a tenth, kept within [-10, 10].
+
+        >>> dict(Profile("kind", {"svt/benevolence": 8}).scaled(1.5).targets)
+        {'svt/benevolence': 10.0}
+        """
+        within = {
+            value: min(HIGHEST, max(LOWEST, round(target * factor, 1)))
+            for value, target in self.targets.items()
+        }
+        return replace(self, targets=within)
 
     def tuned_for(self, model_sha256: str) -> dict[str, float] | None:
         """The coefficients that were tuned to this model for just these targets, if there are."""
