@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from chat_app.llm.context import Context
+from chat_app.llm.context_options import ContextOptions
 from chat_app.llm.engine import Engine, Reply, Request, Sampling, Turn, VectorBuffer
 from chat_app.llm.model import ChatModel
 from chat_app.llm.prompt import fit
@@ -109,15 +110,23 @@ class Passages:
 class Bench:
     """A model, and what it is measured with.
 
-    ``vidb``: text to read. ``n_threads``: None takes as many as a chat would.
+    ``vidb``: text to read. ``n_threads`` and ``options``: None takes those of a chat.
 
     Every run has an engine of its own, whose cache is empty: what other conversations have left
     in the cache slows the ones that are written.
     """
 
-    def __init__(self, model: ChatModel, vidb: Vidb, *, n_threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: ChatModel,
+        vidb: Vidb,
+        *,
+        n_threads: int | None = None,
+        options: ContextOptions | None = None,
+    ) -> None:
         self.lengths = Lengths.fitting(model.n_ctx_train)
-        self._model, self._vidb, self._n_threads = model, vidb, n_threads
+        self._model, self._vidb = model, vidb
+        self._n_threads, self._options = n_threads, options
         self._passages = Passages(model, vidb)
         ends = (token for token in range(model.n_vocab) if model.ends_reply(token))
         self._never = tuple((token, -math.inf) for token in ends)
@@ -280,11 +289,21 @@ class Bench:
 
     def _engine(self) -> Engine:
         """As the chat's, with nothing in its cache."""
-        return Engine(self._model, n_ctx=self.lengths.context, n_threads=self._n_threads)
+        return Engine(
+            self._model,
+            n_ctx=self.lengths.context,
+            n_threads=self._n_threads,
+            options=self._options,
+        )
 
     def _context(self) -> Context:
         """llama.cpp alone."""
-        return Context(self._model, n_ctx=self.lengths.context, n_threads=self._n_threads)
+        return Context(
+            self._model,
+            n_ctx=self.lengths.context,
+            n_threads=self._n_threads,
+            options=self._options,
+        )
 
 
 def _random_vector(model: ChatModel, seed: int) -> VectorBuffer:

@@ -17,6 +17,7 @@ from chat_app.llm.branches import common_prefix
 from chat_app.llm.context import Context
 from chat_app.llm.kv import steps_back
 from chat_app.llm.model import ChatModel
+from chat_app.llm.threads import Stopped, in_own_thread
 
 _LAYER = re.compile(r"l_out-(\d+)")
 _BATCH_TEXTS = 16
@@ -116,8 +117,19 @@ def span_states(
             raise ValueflowError(f"The span {start}:{end} of a text of {len(tokens)} is empty.")
     shape = (len(token_lists), model.n_layer)
     result = SpanStates(np.zeros((*shape, model.n_embd), np.float32), np.zeros(shape, np.float32))
-    if not token_lists:
-        return result
+    if token_lists:
+        in_own_thread(lambda stopped: _fill(result, model, token_lists, spans, progress, stopped))
+    return result
+
+
+def _fill(
+    result: SpanStates,
+    model: ChatModel,
+    token_lists: Sequence[Sequence[int]],
+    spans: Sequence[Span],
+    progress: Progress | None,
+    stopped: Stopped,
+) -> None:
     capture = _Capture(result)
     n_batch = max(_BATCH_TOKENS, max(map(len, token_lists)))
     context = Context(
@@ -127,6 +139,8 @@ def span_states(
         done = 0
         trunk: Sequence[int] = ()
         for group in _groups(token_lists, spans, n_batch, apart=not steps_back(model)):
+            if stopped():
+                break
             trunk = _read(context, capture, group, token_lists, spans, trunk)
             if len(capture.layers) < model.n_layer:
                 raise ValueflowError(_NOT_SHOWN)
@@ -135,7 +149,6 @@ def span_states(
                 progress(done, len(token_lists))
     finally:
         context.close()
-    return result
 
 
 def mean_states(

@@ -21,6 +21,7 @@ from chat_app.llm.devices import devices, offloads
 from chat_app.llm.gguf_header import GgufError, Header, read_header
 from chat_app.llm.memory import fitting_layers, need, numbers_per_cell
 from chat_app.llm.template import ChatTemplate, Message
+from chat_app.llm.threads import in_own_thread
 from chat_app.settings import settings
 
 _load_lock = threading.Lock()  # llama.cpp's log, read for the cause of a failure, is global
@@ -111,7 +112,7 @@ class ChatModel:
             n_ctx_train=model.n_ctx_train,
             architecture=header.architecture,
             has_template=model.template.own,
-            steerable=_moves_under_a_vector(model, path),
+            steerable=in_own_thread(lambda _: _moves_under_a_vector(model, path)),
         )
         return model
 

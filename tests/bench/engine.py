@@ -24,6 +24,7 @@ from statistics import median
 
 from chat_app.chat.bench import BANK_TEXTS, Bench
 from chat_app.llm.context import default_threads
+from chat_app.llm.context_options import ContextOptions
 from chat_app.llm.hidden_states import span_states
 from chat_app.llm.model import ChatModel
 from chat_app.llm.prompt import Turn
@@ -150,12 +151,18 @@ def main() -> None:
     ap.add_argument("--threads", type=int, help="default: as many as the chat takes")
     ap.add_argument("--runs", type=int, default=5)
     parts = ("writing", "reading", "turn10", "conversations", "bank")
+    ap.add_argument("--flash", choices=("auto", "on", "off"), default="auto", help="ours")
     ap.add_argument("--parts", nargs="+", choices=parts, default=parts)
     args = ap.parse_args()
     model = ChatModel.load(args.model)
     threads = args.threads or default_threads(model.n_params)[0]
     bench, tools = (
-        Bench(model, load_vidb(), n_threads=threads),
+        Bench(
+            model,
+            load_vidb(),
+            n_threads=threads,
+            options=ContextOptions(flash_attention=args.flash),
+        ),
         Tools(args.tools, args.model, threads),
     )
     work = {
@@ -165,7 +172,7 @@ def main() -> None:
         "conversations": lambda: conversations(bench),
         "bank": lambda: bank(tools, model, min(3, args.runs)),
     }
-    print(f"{args.model.name}, {threads} threads")
+    print(f"{args.model.name}, {threads} threads, flash attention {args.flash}")
     print(f"{'':<44} {'ours':>9} {'other':>9} {'ratio':>7}  target")
     for part in args.parts:
         work[part]()
