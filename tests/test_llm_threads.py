@@ -1,6 +1,6 @@
 """llama.cpp's work in threads of its own."""
 
-import _thread
+import signal
 import threading
 import time
 
@@ -21,12 +21,13 @@ def test_its_errors_are_raised_where_it_is_waited_for():
         in_own_thread(lambda stopped: 1 // 0)
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals between threads")
 def test_an_interrupt_ends_the_wait_and_tells_the_work():
     seen = []
 
     def work(stopped):
         time.sleep(0.2)  # until it is waited for
-        _thread.interrupt_main()
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         for _ in range(1000):
             if stopped():
                 break
