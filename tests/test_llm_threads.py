@@ -27,7 +27,9 @@ def test_an_interrupt_ends_the_wait_and_tells_the_work():
 
     def work(stopped):
         time.sleep(0.2)  # until it is waited for
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        main = threading.main_thread().ident
+        assert main
+        signal.pthread_kill(main, signal.SIGINT)
         for _ in range(1000):
             if stopped():
                 break
