@@ -57,11 +57,16 @@ _IDLE_CELLS = 1024
 
 @dataclass(frozen=True)
 class Request:
-    """A reply that is wanted: the ``turns`` before it, how it is drawn, the vector it is under."""
+    """A reply that is wanted: the ``turns`` before it, how it is drawn, the vector it is under.
+
+    ``written``: tokens of it that are there already; it goes on after them, as if it had never
+    been cut, and the sampling's ``max_tokens`` more of them may come.
+    """
 
     turns: Sequence[Turn]
     sampling: Sampling
     vector: VectorBuffer | None = None
+    written: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,9 +129,13 @@ class Engine:
         sampling: Sampling,
         *,
         vector: VectorBuffer | None = None,
+        written: tuple[int, ...] = (),
         cancel: threading.Event | None = None,
     ) -> Generator[Piece, None, Reply]:
         """Write the reply to ``turns`` under ``vector``; the generator returns the Reply.
+
+        One of which ``written`` is there goes on from there: the pieces are what is new, the
+        Reply is the whole of it.
 
         ``cancel`` ends it within one token (or one part of a long prompt), also while it waits
         for a slot; the reply is then what had been read of it. Closing the generator does the
@@ -134,9 +143,10 @@ class Engine:
         :class:`EngineBusyError` where too many wait.
         """
         begun, cancel = time.perf_counter(), cancel or threading.Event()
-        job = self._writing(Request(turns, sampling, vector), begun, cancel, streamed=True)
+        request = Request(turns, sampling, vector, written)
+        job = self._writing(request, begun, cancel, streamed=True)
         self._scheduler.submit([job])
-        seen, whole = ReplyText(self.model, sampling.stop), False
+        seen, whole = ReplyText(self.model, sampling.stop, written), False
         try:
             while not cancel.is_set():
                 waited_for = job.paused
@@ -165,11 +175,14 @@ class Engine:
         sampling: Sampling,
         *,
         vector: VectorBuffer | None = None,
+        written: tuple[int, ...] = (),
         cancel: threading.Event | None = None,
     ) -> Reply:
         """The whole reply at once; as :meth:`stream`."""
         job = self._writing(
-            Request(turns, sampling, vector), time.perf_counter(), cancel or threading.Event()
+            Request(turns, sampling, vector, written),
+            time.perf_counter(),
+            cancel or threading.Event(),
         )
         self._scheduler.submit([job])
         reply: Reply = self._result(job)
@@ -232,10 +245,13 @@ class Engine:
         self, request: Request, begun: float, cancel: threading.Event, *, streamed: bool = False
     ) -> Writing:
         reserve = min(request.sampling.max_tokens, max(1, self.n_ctx // 4))
-        prompt = fit(self.model, request.turns, request.vector, n_ctx=self.n_ctx, reserve=reserve)
+        prompt = fit(
+            self.model, request.turns, request.vector,
+            n_ctx=self.n_ctx, reserve=reserve, written=request.written,
+        )  # fmt: skip
         return Writing(
             self.model, prompt, _vectors(prompt.turns, request.vector), self._names,
-            sampling=request.sampling,
+            sampling=request.sampling, written=request.written,
             longest=min(request.sampling.max_tokens, self.n_ctx - len(prompt.cells) + 1),
             begun=begun, cancel=cancel, streamed=streamed,
         )  # fmt: skip

@@ -41,6 +41,8 @@ class Piece:
 class Reply:
     """A finished reply. ``tokens`` are those of ``text``; times in seconds from the request.
 
+    Of one that went on after a cut, ``text`` and ``tokens`` are the whole; ``reply_tokens`` counts
+    what is new, and ``prompt_tokens`` all before that.
     ``drawn``: all tokens in the order in which they were drawn, with their log-probabilities,
     where those were asked for.
     """
@@ -173,6 +175,7 @@ class Writing(Job):
         names: VectorNames,
         *,
         sampling: Sampling,
+        written: tuple[int, ...],
         longest: int,
         begun: float,
         streamed: bool,
@@ -183,8 +186,10 @@ class Writing(Job):
         self._n_prompt, self._dropped = len(prompt.cells), prompt.dropped
         self._vector = vector_of(self.cells[-1])
         self._sampler = Sampler(sampling, model)
+        self._sampler.begin(written)
         self._keeps = sampling.logprobs is not None
-        self._text, self._drawn = ReplyText(model, sampling.stop), list[Drawn]()
+        self._text = ReplyText(model, sampling.stop, written)
+        self._n_written, self._drawn = len(written), list[Drawn]()
         self._ttft = 0.0
         self._pieces: queue.SimpleQueue[Piece | None] | None = None
         if streamed:
@@ -220,7 +225,7 @@ class Writing(Job):
         piece = Piece(self._text.add(drawn.token), drawn.token, drawn.logprob, drawn.top)
         if self._pieces is not None:
             self._pieces.put(piece)
-        if self._text.stopped or len(self._text.tokens) >= self._longest:
+        if self._text.stopped or self._n_new(self._text) >= self._longest:
             self._end("stop" if self._text.stopped else "length")
         else:
             self.cells.append(key(drawn.token, self._vector))
@@ -240,12 +245,15 @@ class Writing(Job):
             finish=finish,
             prompt_tokens=self._n_prompt,
             reused_tokens=self.reused or 0,
-            reply_tokens=len(text.tokens),
+            reply_tokens=self._n_new(text),
             ttft_s=self._ttft,
             seconds=time.perf_counter() - self._begun,
             dropped_turns=self._dropped,
-            drawn=tuple(self._drawn[: len(text.tokens)]),
+            drawn=tuple(self._drawn[: self._n_new(text)]),
         )
+
+    def _n_new(self, text: ReplyText) -> int:
+        return len(text.tokens) - self._n_written
 
     def close(self) -> None:
         super().close()

@@ -38,8 +38,14 @@ class Cell(NamedTuple):
     vector: str | None
 
 
-def lay_out(model: ChatModel, turns: Sequence[Turn], vector: VectorBuffer | None) -> list[Cell]:
-    """The cells of ``turns`` with the reply opened; the last one is read under ``vector``."""
+def lay_out(
+    model: ChatModel,
+    turns: Sequence[Turn],
+    vector: VectorBuffer | None,
+    written: Sequence[int] = (),
+) -> list[Cell]:
+    """The cells of ``turns`` with the reply opened; the last one is read under ``vector``, and so
+    are the tokens of the reply that are ``written`` already."""
     cells: list[Cell] = []
     for tokens, under in _segments(model, turns):
         steered = under.hash if under else None
@@ -50,7 +56,8 @@ def lay_out(model: ChatModel, turns: Sequence[Turn], vector: VectorBuffer | None
         cells[-1] = cells[-1]._replace(vector=vector.hash)
     if not cells:
         raise EngineError("The model's chat template makes no text of this conversation.")
-    return cells
+    under_now = vector.hash if vector else None
+    return cells + [Cell(token, under_now) for token in written]
 
 
 def _segments(
@@ -102,22 +109,29 @@ def fit(
     *,
     n_ctx: int,
     reserve: int,
+    written: Sequence[int] = (),
 ) -> Fitted:
-    """Leave out the oldest turns, whole, until ``reserve`` tokens are free for the reply.
+    """Leave out the oldest turns, whole, until ``reserve`` tokens are free for the reply, or for
+    the rest of one of which ``written`` is there.
 
     System turns stay, and what is left begins with a user turn. A quarter of the context is freed
     at a time, so that the next turns find the beginning that this one has read. Raises
     :class:`EngineError` where the last user turn alone leaves no room.
     """
-    kept, cells = list(turns), lay_out(model, turns, vector)
+    kept, cells = list(turns), lay_out(model, turns, vector, written)
     whole, part = len(cells), max(1, n_ctx // _PARTS)
     too_many = whole + reserve - n_ctx
     goal = -(-too_many // part) * part
     while whole - len(cells) < goal and (shorter := _without_oldest(kept)):
-        fewer = lay_out(model, shorter, vector)
+        fewer = lay_out(model, shorter, vector, written)
         if len(cells) + reserve <= n_ctx and not _without_oldest(shorter):
             break  # rather the little room that there is than nothing but the last turn
         kept, cells = shorter, fewer
+    if written and len(cells) >= n_ctx:
+        raise EngineError(
+            f"The reply cannot go on: with its question it fills the model's context of {n_ctx:,} "
+            "tokens."
+        )
     if len(cells) >= n_ctx:
         raise EngineError(
             f"The message is too long: {len(cells):,} tokens, and the model's context holds "

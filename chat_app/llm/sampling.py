@@ -4,7 +4,7 @@ import codecs
 import ctypes
 import math
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +139,13 @@ class Sampler:
         own = float(logits[token]) - norm
         return Drawn(token, own, top_log_probs(logits, self._logprobs, norm))
 
+    def begin(self, written: Sequence[int]) -> None:
+        """Take in the tokens of a reply that goes on after them, as if they had been drawn here."""
+        for token in written:
+            lib.llama_sampler_accept(self._chain, token)
+            if self._grammar is not None:
+                self._grammar.accept(token)
+
     def close(self) -> None:
         self._close()
         if self._grammar is not None:
@@ -212,9 +219,12 @@ class ReplyText:
 
     A character whose bytes straddle tokens is held back until it is whole, and so is the end of
     the text while it could be the beginning of a stop text. ``text`` is what may be shown.
+    ``written``: tokens that are there from the start; stop texts are looked for after them.
     """
 
-    def __init__(self, model: "ChatModel", stop: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, model: "ChatModel", stop: tuple[str, ...] = (), written: Sequence[int] = ()
+    ) -> None:
         self._model = model
         self._stop = tuple(s for s in stop if s)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -223,18 +233,24 @@ class ReplyText:
         self.tokens: list[int] = []
         self.text = ""
         self.stopped = False
+        for token in written:
+            self._take(token)
+        self._show(len(self._held))
 
     def add(self, token: int) -> str:
         """Take ``token`` in; what can be shown because of it."""
-        self._held += self._decoder.decode(self._model.piece(token))
-        half = bool(self._decoder.getstate()[0])
-        self.tokens.append(token)
-        self._ends.append(len(self.text) + len(self._held) + half)
+        self._take(token)
         at = min((i for s in self._stop if (i := self._held.find(s)) >= 0), default=-1)
         if at >= 0:
             self.stopped = True
             return self._show(at)
         return self._show(len(self._held) - self._maybe_stop())
+
+    def _take(self, token: int) -> None:
+        self._held += self._decoder.decode(self._model.piece(token))
+        half = bool(self._decoder.getstate()[0])
+        self.tokens.append(token)
+        self._ends.append(len(self.text) + len(self._held) + half)
 
     def finish(self) -> str:
         """What was held back and is shown after all, since no more tokens come."""
