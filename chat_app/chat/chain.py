@@ -69,11 +69,16 @@ def content(message: Message) -> dict[str, Any]:
         "seed": message.seed,
         "finish": message.finish,
         "error": message.error,
-        "counts": message.counts,
+        "counts": _counted(message.counts),
         "timings": message.timings,
         "tokens": message.tokens,
     }
     return {key: item for key, item in whole.items() if item is not None}
+
+
+def _counted(counts: dict[str, int] | None) -> dict[str, int] | None:
+    """Without the person's vote, which may change after the hash is made."""
+    return {key: n for key, n in (counts or {}).items() if key != "vote"} or None
 
 
 def timestamp(moment: datetime) -> str:

@@ -37,7 +37,11 @@ class ScoreView:
 
 @dataclass(frozen=True)
 class MessageView:
-    """A message as it is shown. ``siblings``: the ids of all versions of it, its own among them."""
+    """A message as it is shown. ``siblings``: the ids of all versions of it, its own among them.
+
+    ``edited``: a person's own words in a reply's place. ``n_tokens``, ``tokens_per_s``: of a
+    reply, None where they are not known. ``vote``: 1 liked, -1 disliked.
+    """
 
     id: str
     parent_id: str | None
@@ -55,6 +59,22 @@ class MessageView:
     model: str | None
     seed: int | None
     vector_hash: str | None
+    edited: bool = False
+    n_tokens: int | None = None
+    tokens_per_s: float | None = None
+    vote: int = 0
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a reply broke off, so that it may be written on or asked for again."""
+        return self.role == "assistant" and (
+            self.status in ("stopped", "failed") or self.finish == "length"
+        )
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether there is a beginning that the rest can be written to (``send.go_on``)."""
+        return self.unfinished and bool(self.text and self.model)
 
 
 @dataclass(frozen=True)
@@ -70,7 +90,10 @@ class ConversationSummary:
 
 @dataclass(frozen=True)
 class ConversationView:
-    """An open conversation: the messages of the branch that is shown, from the first on."""
+    """An open conversation: the messages of the branch that is shown, from the first on.
+
+    ``later``: the newest message after these, where a turn was taken back.
+    """
 
     id: str
     title: str
@@ -78,6 +101,7 @@ class ConversationView:
     updated: datetime
     profile: Profile
     messages: tuple[MessageView, ...]
+    later: str | None = None
 
 
 def list_conversations(database: Database) -> list[ConversationSummary]:
@@ -103,6 +127,7 @@ def open_conversation(database: Database, id: str) -> ConversationView:
         updated=conversation.updated,
         profile=stored_profile(conversation),
         messages=tuple(_view(m, scores[m.id], messages) for m in shown),
+        later=next((m.id for m in messages[::-1] if m.parent_id == conversation.leaf_id), None),
     )
 
 
@@ -182,6 +207,7 @@ def score_view(row: Score) -> ScoreView:
 
 def _view(message: Message, scores: Sequence[Score], messages: Sequence[Message]) -> MessageView:
     profile = stored_profile(message)
+    counts, steering = message.counts or {}, message.steering or {}
     return MessageView(
         id=message.id,
         parent_id=message.parent_id,
@@ -192,11 +218,26 @@ def _view(message: Message, scores: Sequence[Score], messages: Sequence[Message]
         profile=profile,
         scores=latest_scores(scores, profile.targets),
         siblings=tuple(m.id for m in messages if m.parent_id == message.parent_id),
-        notes=tuple((message.steering or {}).get("notes", ())),
-        dropped_turns=(message.counts or {}).get("dropped_turns", 0),
+        notes=tuple(steering.get("notes", ())),
+        dropped_turns=counts.get("dropped_turns", 0),
         error=message.error,
         finish=message.finish,
         model=message.model_name,
         seed=message.seed,
         vector_hash=message.vector_hash,
+        edited="edited" in steering,
+        n_tokens=None if message.tokens is None else len(message.tokens),
+        tokens_per_s=_speed(message),
+        vote=counts.get("vote", 0),
+    )
+
+
+def _speed(message: Message) -> float | None:
+    """Tokens a second after the first one, of those that were written here."""
+    counts, timings = message.counts or {}, message.timings or {}
+    if "seconds" not in timings or "reply_tokens" not in counts:
+        return None
+    writing = timings["seconds"] - timings.get("ttft_s", 0.0)
+    return (
+        (counts["reply_tokens"] - 1) / writing if counts["reply_tokens"] > 1 and writing else None
     )

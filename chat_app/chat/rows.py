@@ -6,6 +6,7 @@ ends it (:func:`recover`).
 """
 
 import logging
+import threading
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,8 +31,8 @@ Status = Literal["finished", "stopped", "failed"]
 
 # A crash loses at most this much of a reply's end.
 _SAVE_EVERY_S = 0.5
-# The replies that this process is writing now.
-_under_way: set[str] = set()
+# The replies that this process is writing now: {message: (its conversation, what stops it)}.
+_under_way: dict[str, tuple[str, threading.Event]] = {}
 
 
 def add_question(
@@ -49,26 +50,59 @@ def add_question(
     )
 
 
+def add_words(session: Session, conversation: Conversation, old: Message, text: str) -> Message:
+    """Store a person's own words beside the reply ``old``. Nothing of a model is in them."""
+    return _add(
+        session,
+        conversation,
+        old.parent_id,
+        role="assistant",
+        text=text,
+        status="finished",
+        steering={"edited": old.hash},
+    )
+
+
 def open_reply(
     database: Database,
     session: Session,
     conversation: Conversation,
     question: Message,
     profile: Profile,
+    cancel: threading.Event | None = None,
+    *,
+    after: Message | None = None,
 ) -> "ReplyRow":
-    """Store an empty reply to ``question``; the conversation shows it from now on."""
-    conversation.profile = profile.to_json()
+    """Store an empty reply to ``question``, or one that begins as ``after`` does, which was cut.
+
+    The conversation shows it from now on, and ``cancel`` stops it (:func:`stop_reply`).
+    """
+    if after is None:
+        conversation.profile = profile.to_json()
     row = _add(
         session,
         conversation,
         question.id,
         role="assistant",
-        text="",
+        text=after.text if after else "",
         status="writing",
         profile=profile.to_json(),
     )
-    _under_way.add(row.id)  # before it is committed, and so before others can see it
-    return ReplyRow(database, row.id, conversation.id, question.id)
+    # before it is committed, and so before others can see it
+    _under_way[row.id] = conversation.id, cancel or threading.Event()
+    return ReplyRow(database, row.id, conversation.id, question.id, row.text)
+
+
+def being_written(conversation_id: str) -> bool:
+    """Whether this process is writing a reply of the conversation."""
+    return any(where == conversation_id for where, _ in list(_under_way.values()))
+
+
+def stop_reply(conversation_id: str) -> None:
+    """Ask each reply that this process is writing in the conversation to end, and be kept."""
+    for where, cancel in list(_under_way.values()):
+        if where == conversation_id:
+            cancel.set()
 
 
 def _add(
@@ -111,13 +145,19 @@ class ReplyRow:
     """
 
     def __init__(
-        self, database: Database, message_id: str, conversation_id: str, question_id: str
+        self,
+        database: Database,
+        message_id: str,
+        conversation_id: str,
+        question_id: str,
+        text: str = "",
     ) -> None:
         self.database = database
         self.message_id = message_id
         self.conversation_id = conversation_id
         self.question_id = question_id
-        self.text = ""
+        self.text = text
+        self.tokens: list[int] = []
         self._saved = time.monotonic()
         self._ended = False
 
@@ -140,19 +180,24 @@ class ReplyRow:
         except DatabaseError as unsaved:
             logger.error("The end of reply %s could not be stored: %s", self.message_id, unsaved)
         finally:
-            _under_way.discard(self.message_id)
+            _under_way.pop(self.message_id, None)
 
     def describe(self, **columns: Any) -> None:
         """Store what the reply is made with: model, sampling, steering."""
         self._update(columns)
 
-    def grow(self, text: str) -> bool:
-        """Add ``text``; about twice a second it is stored. False where the row was deleted."""
+    def grow(self, text: str, token: int | None = None) -> bool:
+        """Add ``text``, seen because of ``token``; about twice a second they are stored. False
+        where the row was deleted."""
         self.text += text
+        if token is not None:
+            self.tokens.append(token)
         if time.monotonic() - self._saved < _SAVE_EVERY_S:
             return True
         try:
-            there = self._update({"text": storable(self.text), "status": "writing"})
+            there = self._update(
+                {"text": storable(self.text), "tokens": self.tokens, "status": "writing"}
+            )
         except DatabaseError as error:
             # The end is stored again, and reported; until then the reply need not break off.
             logger.warning("The reply so far could not be stored: %s", error)
@@ -178,6 +223,7 @@ class ReplyRow:
             if row is None:
                 return
             row.text = storable(reply.text if reply else self.text)
+            row.tokens = self.tokens or None
             if reply:
                 row.tokens = list(reply.tokens)
                 row.counts = {
@@ -205,7 +251,7 @@ def recover(database: Database) -> int:
     """End the replies that a crash left unfinished, as stopped; how many there were."""
     with database.read() as session:
         found = set(session.scalars(sa.select(Message.id).where(Message.status == "writing")))
-    lost = found - _under_way
+    lost = found.difference(_under_way)
     if lost:
         with database.write() as session:
             for row in session.scalars(sa.select(Message).where(Message.id.in_(lost))):

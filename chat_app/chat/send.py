@@ -1,18 +1,18 @@
 """One turn: the question stored, the profile composed, the reply streamed and stored.
 
-    send -> rows (database) -> studio.compose (steering) -> turns -> engine.stream -> rows
+    send -> rows (database) -> plans (steering) -> turns -> engine.stream -> rows
 
 Scores come afterwards (``chat.scoring``); they never hold the stream up.
 """
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chat_app.chat.conversations import storable, title_from
+from chat_app.chat.conversations import storable, stored_profile, title_from
+from chat_app.chat.plans import Plan, plan_again, plan_reply
 from chat_app.chat.rows import ReplyRow, Status, add_question, open_reply
-from chat_app.chat.sampling import default_sampling, stored_sampling
 from chat_app.chat.turns import turns_of
 from chat_app.db.conversations import branch, get_conversation, get_message, tree
 from chat_app.db.tables import Conversation, new_id
@@ -22,7 +22,6 @@ from chat_app.values.profile import Profile
 
 if TYPE_CHECKING:
     from chat_app.chat.studio import Studio
-    from chat_app.steering.compose import Composition
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def send(
     wrong later ends in ``Finished(status="failed")`` and is stored with the reply. Closing the
     iterator stops the reply and keeps it so far.
     """
-    words = _checked(text)
+    words, cancel = _checked(text), cancel or threading.Event()
     with studio.database.write() as session:
         if conversation_id is None:
             conversation = Conversation(id=new_id(), title=title_from(words))
@@ -86,8 +85,8 @@ def send(
         question = add_question(
             session, conversation, parent_id or conversation.leaf_id, words, profile
         )
-        row = open_reply(studio.database, session, conversation, question, profile)
-    yield from _answer(studio, row, profile, sampling, cancel)
+        row = open_reply(studio.database, session, conversation, question, profile, cancel)
+    yield from _answer(studio, row, lambda: plan_reply(studio, profile, sampling), cancel)
 
 
 def edit(
@@ -100,15 +99,15 @@ def edit(
     cancel: threading.Event | None = None,
 ) -> Generator[Event, None, None]:
     """Say the question ``message_id`` in other words: a branch beside it, with its own reply."""
-    words = _checked(text)
+    words, cancel = _checked(text), cancel or threading.Event()
     with studio.database.write() as session:
         old = get_message(session, message_id)
         if old.role != "user":
             raise ValueflowError("Only what you said yourself can be said in other words.")
         conversation = get_conversation(session, old.conversation_id)
         question = add_question(session, conversation, old.parent_id, words, profile)
-        row = open_reply(studio.database, session, conversation, question, profile)
-    yield from _answer(studio, row, profile, sampling, cancel)
+        row = open_reply(studio.database, session, conversation, question, profile, cancel)
+    yield from _answer(studio, row, lambda: plan_reply(studio, profile, sampling), cancel)
 
 
 def regenerate(
@@ -123,6 +122,7 @@ def regenerate(
 
     ``message_id`` is a reply's, or the question's.
     """
+    cancel = cancel or threading.Event()
     with studio.database.write() as session:
         message = get_message(session, message_id)
         question_id = message.id if message.role == "user" else message.parent_id
@@ -130,8 +130,39 @@ def regenerate(
             raise ValueflowError("This reply answers no question, so there is no other to it.")
         question = get_message(session, question_id)
         conversation = get_conversation(session, message.conversation_id)
-        row = open_reply(studio.database, session, conversation, question, profile)
-    yield from _answer(studio, row, profile, sampling, cancel)
+        row = open_reply(studio.database, session, conversation, question, profile, cancel)
+    yield from _answer(studio, row, lambda: plan_reply(studio, profile, sampling), cancel)
+
+
+def go_on(
+    studio: "Studio",
+    message_id: str,
+    *,
+    sampling: Sampling | None = None,
+    cancel: threading.Event | None = None,
+) -> Generator[Event, None, None]:
+    """Write on at a reply that was stopped, cut or failed, under the vector that it had.
+
+    What is stored never changes: the longer reply stands beside the cut one, and its text begins
+    with all of that. The events' deltas are what is new.
+    """
+    cancel = cancel or threading.Event()
+    with studio.database.write() as session:
+        old = get_message(session, message_id)
+        if old.role != "assistant" or old.status == "writing" or old.parent_id is None:
+            raise ValueflowError("Only a reply that has come to an end can be continued.")
+        question = get_message(session, old.parent_id)
+        conversation = get_conversation(session, old.conversation_id)
+        row = open_reply(
+            studio.database,
+            session,
+            conversation,
+            question,
+            stored_profile(old),
+            cancel,
+            after=old,
+        )
+    yield from _answer(studio, row, lambda: plan_again(studio, old, sampling), cancel)
 
 
 def _checked(text: str) -> str:
@@ -142,23 +173,18 @@ def _checked(text: str) -> str:
 
 
 def _answer(
-    studio: "Studio",
-    row: ReplyRow,
-    profile: Profile,
-    sampling: Sampling | None,
-    cancel: threading.Event | None,
+    studio: "Studio", row: ReplyRow, planned: Callable[[], Plan], cancel: threading.Event
 ) -> Generator[Event, None, None]:
-    started, cancel = False, cancel or threading.Event()
+    started = False
     reply: Reply | None = None
     with row:
         try:
-            sampling = sampling or default_sampling(studio.settings)
-            composition = studio.compose(profile)
-            row.describe(**_made_with(studio, composition, sampling))
+            plan = planned()
+            row.tokens = list(plan.written)
+            row.describe(**plan.columns)
             started = True
-            yield _started(row, composition.notes)
-            pieces = _stream(studio, row, composition, sampling, cancel)
-            reply = yield from _tell(pieces, row, cancel)
+            yield _started(row, plan.notes)
+            reply = yield from _tell(_stream(studio, row, plan, cancel), row, cancel)
             status: Status = "stopped" if reply.finish == "cancelled" else "finished"
             row.end(status, reply=reply)
             yield Finished(row.message_id, status, reply.finish, reply, None)
@@ -169,19 +195,14 @@ def _answer(
 
 
 def _stream(
-    studio: "Studio",
-    row: ReplyRow,
-    composition: "Composition",
-    sampling: Sampling,
-    cancel: threading.Event,
+    studio: "Studio", row: ReplyRow, plan: Plan, cancel: threading.Event
 ) -> Generator[Piece, None, Reply]:
     with studio.database.read() as session:
         messages = branch(tree(session, row.conversation_id), row.question_id)
-    turns = turns_of(studio, messages, composition.system_prompt)
-    vector = composition.vector.buffer() if composition.vector else None
-    if vector:
-        studio.past_vectors[vector.hash] = vector
-    return studio.engine.stream(turns, sampling, vector=vector, cancel=cancel)
+    turns = turns_of(studio, messages, plan.system_prompt)
+    return studio.engine.stream(
+        turns, plan.sampling, vector=plan.vector, written=plan.written, cancel=cancel
+    )
 
 
 def _tell(
@@ -195,7 +216,7 @@ def _tell(
             except StopIteration as end:
                 reply: Reply = end.value
                 return reply
-            if not row.grow(piece.text):
+            if not row.grow(piece.text, piece.token):
                 cancel.set()  # the conversation was deleted meanwhile
             if piece.text:
                 yield Delta(piece.text)
@@ -216,29 +237,3 @@ def _failed(row: ReplyRow, reply: Reply | None, error: str) -> Finished:
     except ValueflowError as unsaved:
         error = str(unsaved)
     return Finished(row.message_id, "failed", reply.finish if reply else "", reply, error)
-
-
-def _made_with(studio: "Studio", composition: "Composition", sampling: Sampling) -> dict[str, Any]:
-    """The columns that say what a reply is made with, enough to make it again."""
-    vector, info = composition.vector, studio.model.info
-    steering: dict[str, Any] = {}
-    if vector is not None:
-        steering = {
-            "coefficients": dict(composition.coefficients),
-            "layers": list(vector.layers),
-            "norm": vector.norm,
-            "vidb": studio.vidb.version,
-            "encoder": studio.encoder.version,
-        }
-    if composition.system_prompt:
-        steering["system_prompt"] = composition.system_prompt
-    if composition.notes:
-        steering["notes"] = list(composition.notes)
-    return {
-        "steering": steering or None,
-        "vector_hash": vector.hash if vector else None,
-        "model_name": info.name,
-        "model_sha256": info.sha256,
-        "sampling": stored_sampling(sampling),
-        "seed": sampling.seed,
-    }

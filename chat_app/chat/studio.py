@@ -7,7 +7,7 @@ conversations costs neither.
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from chat_app.settings import Settings
 
@@ -79,6 +79,10 @@ class Studio:
         self._parts: dict[str, Any] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._swapping = threading.Lock()
+
+    def at(self, database: "Database") -> "Studio":
+        """This studio, its parts shared, for the conversations of another database."""
+        return cast("Studio", _At(self, database))
 
     @_Part
     def directions(self) -> "dict[str, ControlVector]":
@@ -393,3 +397,14 @@ class Studio:
             part = self._parts.pop(name, None)
             if part is not None:
                 part.close()
+
+
+class _At:
+    """A studio's own parts and methods, but for its database."""
+
+    def __init__(self, studio: Studio, database: "Database") -> None:
+        self._studio = studio
+        self.database = database
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._studio, name)

@@ -18,9 +18,12 @@ from chat_app.llm.engine import Turn, VectorBuffer
 
 if TYPE_CHECKING:
     from chat_app.chat.studio import Studio
+    from chat_app.llm.model import ChatModel
     from chat_app.steering.control_vector import ControlVector
 
 logger = logging.getLogger(__name__)
+
+_HALF = 4  # tokens that the beginning of a character may have
 
 
 def turns_of(studio: "Studio", messages: Sequence[Message], system: str | None) -> list[Turn]:
@@ -45,8 +48,23 @@ def _reply(studio: "Studio", message: Message) -> Turn:
     if message.model_sha256 != studio.model.info.sha256:
         # Tokens and vectors mean something to their own model only; words to every model.
         return Turn("assistant", message.text)
-    tokens = None if message.tokens is None else tuple(message.tokens)
+    tokens = written_tokens(studio.model, message)
     return Turn("assistant", message.text, tokens, past_vector(studio, message))
+
+
+def written_tokens(model: "ChatModel", message: Message) -> tuple[int, ...]:
+    """The tokens of a reply of ``model``, as drawn.
+
+    Where it broke off, the last of them may be past the end of its text, in the middle of a
+    character; where the tokens do not give the text at all, it is tokenised.
+    """
+    tokens, end = tuple(message.tokens or ()), message.text.encode()
+    if message.tokens is not None and "reply_tokens" in (message.counts or {}):
+        return tokens  # it came to an end in good order
+    for kept in range(len(tokens), max(-1, len(tokens) - _HALF - 1), -1):
+        if kept and b"".join(map(model.piece, tokens[:kept])) == end:
+            return tokens[:kept]
+    return tuple(model.tokenize(message.text))
 
 
 def past_vector(studio: "Studio", message: Message) -> VectorBuffer | None:

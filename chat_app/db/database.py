@@ -14,7 +14,7 @@ from chat_app.db.errors import DatabaseError, in_words
 from chat_app.db.revisions import bring_to_head
 from chat_app.db.tables import Conversation, Message
 
-__all__ = ["Database", "DatabaseError", "open_database"]
+__all__ = ["Database", "DatabaseError", "memory_database", "open_database"]
 
 _WAIT_S = 5  # how long a statement waits for another process that holds the database
 
@@ -24,6 +24,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.closed = False
 
     @property
     def url(self) -> URL:
@@ -67,6 +68,7 @@ class Database:
         return f"{self.place}, {conversations} conversations, {messages} messages"
 
     def close(self) -> None:
+        self.closed = True
         self.engine.dispose()
 
 
@@ -88,6 +90,27 @@ def open_database(url: str) -> Database:
     except BaseException:
         engine.dispose()
         raise
+    return Database(engine)
+
+
+def memory_database() -> Database:
+    """A database like any other that is in no file, and gone once it is closed.
+
+    It has one connection, which is what holds it; sessions take turns.
+    """
+    engine = sa.create_engine(
+        "sqlite://",
+        poolclass=sa.QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        connect_args={"check_same_thread": False},
+    )
+    sa.event.listen(engine, "connect", _prepare)
+    sa.event.listen(engine, "connect", _never_on_disk)
+    sa.event.listen(engine, "begin", _begin)
+    with engine.connect() as connection:
+        bring_to_head(connection, "memory")
+        connection.commit()
     return Database(engine)
 
 
@@ -138,6 +161,11 @@ def _prepare(connection: sqlite3.Connection, record: Any) -> None:
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _never_on_disk(connection: sqlite3.Connection, record: Any) -> None:
+    # SQLite would sort what is much in a temporary file.
+    connection.execute("PRAGMA temp_store = MEMORY").close()
 
 
 def _begin(connection: Connection) -> None:
