@@ -5,10 +5,12 @@ from typing import Any
 
 import gradio as gr
 
+from chat_app.chat.changes import changes_in
 from chat_app.chat.conversations import ConversationView, MessageView
 from chat_app.ui.chips import Chip, chips_html, value_words
 from chat_app.ui.details_html import details_link
 from chat_app.ui.examples import EXAMPLES
+from chat_app.ui.footer import divider, later, question_footer, reply_footer
 from chat_app.ui.text import escape, markdown_without_html, plain_as_markdown
 
 _WELCOME = """
@@ -44,15 +46,16 @@ def build_chatbot() -> gr.Chatbot:
     )
 
 
-def user_message(text: str) -> dict[str, Any]:
-    """What the person said, shown literally."""
-    return {"role": "user", "content": [{"type": "text", "text": plain_as_markdown(text)}]}
+def user_message(text: str, footer: str = "") -> dict[str, Any]:
+    """What the person said, shown literally, then ``footer``: safe HTML of the program's making."""
+    words = {"type": "text", "text": plain_as_markdown(text)}
+    return {"role": "user", "content": [words, *([html_part(footer)] if footer else [])]}
 
 
 def reply_message(text: str, footer: str) -> dict[str, Any]:
-    """A reply as Markdown without HTML, then ``footer``: safe HTML of this module's making."""
+    """A reply as Markdown without HTML, then ``footer``: safe HTML of the program's making."""
     words = [{"type": "text", "text": markdown_without_html(text)}] if text or not footer else []
-    return {"role": "assistant", "content": [*words, *([_html(footer)] if footer else [])]}
+    return {"role": "assistant", "content": [*words, *([html_part(footer)] if footer else [])]}
 
 
 def waiting_message(what: str) -> dict[str, Any]:
@@ -60,39 +63,69 @@ def waiting_message(what: str) -> dict[str, Any]:
     dots = '<span class="vf-pulse"><i></i><i></i><i></i></span>'
     return {
         "role": "assistant",
-        "content": [_html(f'<div class="vf-loading" role="status">{dots} {escape(what)}</div>')],
+        "content": [
+            html_part(f'<div class="vf-loading" role="status">{dots} {escape(what)}</div>')
+        ],
     }
 
 
 def rows(view: ConversationView) -> list[dict[str, Any]]:
-    """A stored conversation as chat messages."""
-    return [
-        user_message(message.text) if message.role == "user" else _reply(message)
-        for message in view.messages
-        if message.role != "system"
-    ]
+    """A stored conversation as chat messages.
+
+    A change of the profile belongs to the reply before it there, as Gradio joins what comes from
+    one side; so does what leads back to a turn that was taken back.
+    """
+    changes = changes_in(view.messages)
+    asked = [message.id for message in view.messages if message.role == "user"]
+    shown: list[dict[str, Any]] = []
+    for message in view.messages:
+        if message.id in changes:
+            shown.append(_note(divider(changes[message.id])))
+        if message.role == "user":
+            footer = question_footer(message, last=message.id == asked[-1])
+            shown.append(user_message(message.text, footer))
+        elif message.role == "assistant":
+            shown.append(_reply(message))
+    if found := later(view):
+        shown.append(_note(found))
+    return shown
+
+
+def _note(html: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": [html_part(html)]}
 
 
 def _reply(message: MessageView) -> dict[str, Any]:
-    if message.status == "writing" and not message.text:
+    if message.status == "writing":
+        if message.text:
+            return reply_message(message.text, "")
         return waiting_message("Thinking")
+    written = bool(message.text.strip())
+    more = details_link(message.id) if written and not message.edited else ""
+    footer = chips_html(_chips(message), _notes(message), more) + reply_footer(message)
+    return reply_message(message.text, footer)
+
+
+def _notes(message: MessageView) -> list[str]:
     notes = list(message.notes)
+    if message.edited:
+        return ["Edited by you, so it is not measured."]
     if dropped := message.dropped_turns:
         notes.append(
             f"The conversation has outgrown the model's memory: its first {dropped} messages "
             "were not read for this reply."
         )
-    if message.status == "stopped":
+    if message.status == "stopped" and message.finish == "interrupted":
+        notes.append("Interrupted: the program ended while this was being written.")
+    elif message.status == "stopped":
         notes.append("Stopped before the end.")
     elif message.status == "failed":
         notes.append(message.error or "The reply failed; ask again to get another.")
     elif message.finish == "length":
         notes.append("Cut off at the longest length a reply may have.")
-    written = bool(message.text.strip())
-    if message.status in ("stopped", "finished") and not written:
+    if message.status in ("stopped", "finished") and not message.text.strip():
         notes.append("Nothing was written, so nothing is measured.")
-    more = details_link(message.id) if message.status != "writing" and written else ""
-    return reply_message(message.text, chips_html(_chips(message), notes, more))
+    return notes
 
 
 def _chips(message: MessageView) -> Iterable[Chip]:
@@ -109,7 +142,7 @@ def _chips(message: MessageView) -> Iterable[Chip]:
         )
 
 
-def _html(value: str) -> dict[str, Any]:
+def html_part(value: str) -> dict[str, Any]:
     """A gr.HTML inside a message, in the form that Chatbot sends: made once a change of the
     message, where a component would be made anew for each message and each token."""
     return {

@@ -12,7 +12,8 @@ import gradio as gr
 from chat_app.chat.insight import reason, whole_profile
 from chat_app.errors import ValueflowError
 from chat_app.ui.details_html import failed_html, profile_html, reason_html, waiting_html
-from chat_app.ui.guard import guarded
+from chat_app.ui.guard import Tab, guarded
+from chat_app.ui.layout import Page
 from chat_app.ui.loading import iter_of, ticking
 from chat_app.ui.services import Services
 
@@ -24,8 +25,8 @@ _HEAD = """
 """
 
 
-def build(shared: Services) -> None:
-    """Lay the panel out in the current context, and wire it."""
+def build(shared: Services, page: Page) -> None:
+    """Lay the panel out in the current context, and wire it to what ``page`` shows."""
     with gr.Column(elem_id="vf-details"), gr.Column(elem_id="vf-details-box"):
         gr.HTML(_HEAD, js_on_load=None)
         with gr.Row(elem_id="vf-details-body"):
@@ -37,10 +38,11 @@ def build(shared: Services) -> None:
     opened = gr.Button("Details", visible="hidden", elem_id="vf-details-open")
     chosen = gr.Button("Why", visible="hidden", elem_id="vf-details-choose")
 
-    def show(message_id: str) -> Iterator[dict[Any, Any]]:
+    def show(message_id: str, tab: Tab) -> Iterator[dict[Any, Any]]:
         yield {chart: waiting_html("Measuring all values"), why: ""}
+        studio = page.studio_of(tab)
         try:
-            measured = iter_of(lambda: whole_profile(shared.studio, message_id))
+            measured = iter_of(lambda: whole_profile(studio, message_id))
             for whole in ticking(measured, _TICK_S):
                 if whole is None:
                     yield {chart: waiting_html(_words(shared))}
@@ -48,28 +50,28 @@ def build(shared: Services) -> None:
                 first = whole.scores[0].value
                 yield {
                     chart: profile_html(whole, first),
-                    why: reason_html(reason(shared.studio, message_id, first)),
+                    why: reason_html(reason(studio, message_id, first)),
                 }
         except ValueflowError as error:
             yield {chart: failed_html(str(error)), why: ""}
 
-    def explain(message_id: str, value_id: str) -> str:
-        return reason_html(reason(shared.studio, message_id, value_id))
+    def explain(message_id: str, value_id: str, tab: Tab) -> str:
+        return reason_html(reason(page.studio_of(tab), message_id, value_id))
 
     opened.click(
         guarded(show),
-        message,
+        [message, page.tab],
         [chart, why],
-        js="() => vfDetails.message",
+        js="(_, tab) => [vfDetails.message, tab]",
         trigger_mode="multiple",
         show_progress="hidden",
         concurrency_limit=None,
     )
     chosen.click(
         guarded(explain),
-        [message, value],
+        [message, value, page.tab],
         why,
-        js="() => [vfDetails.message, vfDetails.value]",
+        js="(_, __, tab) => [vfDetails.message, vfDetails.value, tab]",
         trigger_mode="multiple",
         show_progress="hidden",
         concurrency_limit=None,

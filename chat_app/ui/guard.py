@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from chat_app.chat.temporary import Temporary
 from chat_app.errors import ValueflowError
 from chat_app.ui.text import escape
 
@@ -23,18 +24,30 @@ class Tab:
 
     ``view`` grows whenever another conversation is shown, so that a reply or a score of the
     one before, still under way, is kept off the screen. ``seen`` is what it last found stored,
-    ``told`` the error that it last told of that.
+    ``told`` the error that it last told of that, ``follows`` whether it shows a reply that another
+    tab began, or this one before it was loaded again. ``editing``: the message that the box has
+    the words of. ``temporary``: the chat that is shown, where it is one that is not stored.
     """
 
     view: int = 0
     seen: list[Any] | None = None
     told: str = ""
+    follows: bool = False
+    editing: str = ""
+    temporary: Temporary | None = None
     cancel: threading.Event | None = None
 
     def turn_page(self) -> None:
-        """Another conversation is shown from here on."""
+        """Another conversation is shown from here on; a temporary one is forgotten."""
         self.view += 1
-        self.seen, self.told = None, ""
+        self.seen, self.told, self.editing = None, "", ""
+        self.leave()
+
+    def leave(self) -> None:
+        """Nobody looks at this tab any more."""
+        if self.temporary:
+            self.temporary.forget()
+            self.temporary = None
 
 
 def tell(error: Exception) -> None:

@@ -7,6 +7,7 @@ import gradio as gr
 
 from chat_app.chat.conversations import open_conversation
 from chat_app.chat.studio import Studio
+from chat_app.errors import ValueflowError
 from chat_app.ui.chat_panel import build_chatbot, rows
 from chat_app.ui.conversations import UNTITLED, ConversationPanel, build_conversation_panel
 from chat_app.ui.guard import Tab
@@ -16,6 +17,25 @@ from chat_app.ui.profile_panel import UNSTEERED, ProfilePanel, build_profile_pan
 from chat_app.ui.scorer import Scorer
 from chat_app.ui.services import Services
 from chat_app.ui.text import escape
+
+_NOTICE = (
+    '<p class="vf-notice">Nothing of this chat is written to the disk. It is gone when you leave '
+    "it or close the page; what you keep moves to your conversations.</p>"
+)
+_EDITING = {
+    "question": "Your words begin a new branch there; the old one stays.",
+    "reply": "Your words stand in this reply's place, on a branch of their own.",
+}
+_CANCEL = (
+    '<button type="button" class="vf-act vf-wide" data-act="cancel" title="Escape">Cancel</button>'
+)
+_KEYS = (
+    '<button type="button" class="vf-keys" aria-describedby="vf-keys-list">Shortcuts</button>'
+    '<span id="vf-keys-list" role="tooltip">'
+    "<span><kbd>Enter</kbd> send</span><span><kbd>Shift</kbd> + <kbd>Enter</kbd> new line</span>"
+    "<span><kbd>↑</kbd> in an empty box: edit what you said last</span>"
+    "<span><kbd>Esc</kbd> stop, or cancel an edit</span></span>"
+)
 
 
 @dataclass(frozen=True)
@@ -30,10 +50,17 @@ class Page:
     open_id: gr.Textbox
     file: gr.Textbox
     title: gr.HTML
+    temporary: gr.Button
+    keep: gr.Button
+    notice: gr.HTML
     exports: gr.Row
     export: dict[str, gr.Button]
     chat: gr.Chatbot
+    editing: gr.HTML
     box: gr.Textbox
+    act: gr.Button
+    look: gr.Button
+    clip: gr.Textbox
     conversations: ConversationPanel
     model: ModelPanel
     profile: ProfilePanel
@@ -41,12 +68,55 @@ class Page:
     @property
     def header(self) -> list[Any]:
         """Every component that ``show_header`` changes."""
-        return [self.open_id, self.title, self.exports, *self.conversations.shown]
+        own = [self.open_id, self.title, self.exports, self.temporary, self.keep, self.notice]
+        return [*own, *self.conversations.shown]
 
     @property
     def shown(self) -> list[Any]:
         """Every component that ``show`` changes."""
-        return [*self.header, self.chat, *self.profile.shown]
+        return [*self.header, self.chat, self.editing, *self.profile.shown]
+
+    def studio_of(self, tab: Tab) -> Studio:
+        """What the chat that ``tab`` shows is stored and answered with.
+
+        Raises ValueflowError for a temporary chat that has been forgotten.
+        """
+        if tab.temporary is None:
+            return self.studio
+        if tab.temporary.database.closed:
+            raise ValueflowError("This temporary chat is gone: begin a new one.")
+        return tab.temporary.studio
+
+    def id_of(self, tab: Tab, open_id: str) -> str:
+        """The conversation that ``tab`` shows, "" for none: a temporary one has no address."""
+        if tab.temporary is None:
+            return open_id
+        self.studio_of(tab)
+        return tab.temporary.conversation_id
+
+    def name(self, tab: Tab, conversation_id: str, title: str) -> dict[Any, Any]:
+        """The updates of everything around the conversation that ``tab`` shows."""
+        if tab.temporary:
+            return self.show_temporary(begun=True)
+        return self.show_header(conversation_id, title)
+
+    def show_temporary(self, *, begun: bool) -> dict[Any, Any]:
+        """The updates that mark the chat as one that is not stored; once it has ``begun`` it can
+        be kept."""
+        return {
+            self.open_id: "",
+            self.title: _title_html("Temporary chat: not stored", "vf-temporary"),
+            self.exports: gr.Row(visible=False),
+            self.temporary: gr.Button("Leave it"),
+            self.keep: gr.Button(visible=begun),
+            self.notice: gr.HTML(_NOTICE, visible=True),
+        }
+
+    def show_editing(self, whose: str) -> dict[Any, Any]:
+        """The line above the box that says what its words are to replace; "" for nothing."""
+        words = _EDITING.get(whose, "")
+        line = f'<div class="vf-editing" role="status"><span>{words}</span>{_CANCEL}</div>'
+        return {self.editing: gr.HTML(line if words else "", visible=bool(words))}
 
     def show_header(self, conversation_id: str | None, title: str) -> dict[Any, Any]:
         """The updates that name a conversation as the open one, in the list and above the chat."""
@@ -54,6 +124,9 @@ class Page:
             self.open_id: conversation_id or "",
             self.title: _title_html(title),
             self.exports: gr.Row(visible=conversation_id is not None),
+            self.temporary: gr.Button("Temporary chat"),
+            self.keep: gr.Button(visible=False),
+            self.notice: gr.HTML(visible=False),
             **self.conversations.show(self.studio.database, conversation_id),
         }
 
@@ -63,12 +136,14 @@ class Page:
             return {
                 **self.show_header(None, ""),
                 self.chat: [],
+                **self.show_editing(""),
                 **self.profile.show(UNSTEERED),
             }
         view = open_conversation(self.studio.database, conversation_id)
         return {
             **self.show_header(view.id, view.title),
             self.chat: rows(view),
+            **self.show_editing(""),
             **self.profile.show(view.profile),
         }
 
@@ -76,7 +151,8 @@ class Page:
 def lay_out(shared: Services) -> Page:
     """Make the components in the current context, not wired to anything yet."""
     studio = shared.studio
-    tab = gr.State(Tab())
+    # Gradio lets go of a tab's state an hour after the page was closed, if nothing else did.
+    tab = gr.State(Tab(), delete_callback=Tab.leave)
     open_id = gr.Textbox(visible="hidden", show_label=False, elem_id="vf-open-id")
     file = gr.Textbox(visible="hidden", show_label=False, elem_id="vf-file")
     with gr.Sidebar(label="Conversations", width=272, elem_id="vf-left"):
@@ -85,13 +161,19 @@ def lay_out(shared: Services) -> Page:
     with gr.Column(elem_id="vf-main"):
         with gr.Row(elem_id="vf-header"):
             title = gr.HTML(_title_html(""), elem_id="vf-title", js_on_load=None)
+            temporary = gr.Button("Temporary chat", size="sm", elem_id="vf-temporary")
+            keep = gr.Button(
+                "Keep this chat", size="sm", variant="primary", visible=False, elem_id="vf-keep"
+            )
             with gr.Row(visible=False, elem_id="vf-export") as exports:
                 gr.HTML('<span class="vf-export-label">Export</span>', js_on_load=None)
                 export = {
                     form: gr.Button(label, size="sm", elem_id=f"vf-export-{form}")
                     for form, label in (("json", "JSON"), ("md", "Markdown"), ("csv", "CSV"))
                 }
+        notice = gr.HTML(_NOTICE, visible=False, js_on_load=None)
         chat = build_chatbot()
+        editing = gr.HTML("", visible=False, js_on_load=None)
         box = gr.Textbox(
             show_label=False,
             label="Your message",
@@ -103,9 +185,13 @@ def lay_out(shared: Services) -> Page:
         )
         gr.HTML(
             '<p class="vf-foot">Runs on this computer; nothing leaves it. '
-            "A small model makes mistakes.</p>",
+            f"A small model makes mistakes. {_KEYS}</p>",
+            elem_id="vf-foot",
             js_on_load=None,
         )
+        act = gr.Button("Act", visible="hidden", elem_id="vf-act")
+        look = gr.Button("Look", visible="hidden", elem_id="vf-look")
+        clip = gr.Textbox(visible="hidden", show_label=False)
     with gr.Sidebar(label="Profile", width=372, position="right", elem_id="vf-right"):
         profile = build_profile_panel()
     return Page(
@@ -117,15 +203,22 @@ def lay_out(shared: Services) -> Page:
         open_id=open_id,
         file=file,
         title=title,
+        temporary=temporary,
+        keep=keep,
+        notice=notice,
         exports=exports,
         export=export,
         chat=chat,
+        editing=editing,
         box=box,
+        act=act,
+        look=look,
+        clip=clip,
         conversations=conversations,
         model=model,
         profile=profile,
     )
 
 
-def _title_html(title: str) -> str:
-    return f'<h2 class="vf-title">{escape(title or UNTITLED)}</h2>'
+def _title_html(title: str, mark: str = "") -> str:
+    return f'<h2 class="vf-title {mark}">{escape(title or UNTITLED)}</h2>'

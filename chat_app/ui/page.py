@@ -20,10 +20,10 @@ def build_page(studio: Studio) -> gr.Blocks:
         gr.Navbar(main_page_name="Chat", visible=bool(OTHERS))
         page = lay_out(shared)
         opened = conversation_events.wire(blocks, page)
-        chat_events.wire(page, opened)
+        chat_events.wire(blocks, page, opened)
         profile_events.wire(blocks, page)
         model_panel.wire(blocks, studio, page.model)
-        details.build(shared)
+        details.build(shared, page)
     for other in OTHERS:
         with blocks.route(other.name, other.path):
             gr.Navbar(main_page_name="Chat")

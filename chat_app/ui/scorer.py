@@ -23,8 +23,9 @@ class Scorer:
         self._given_up: set[str] = set()
         self._errors: dict[str, ValueflowError] = {}
 
-    def ensure(self, conversation_id: str) -> bool:
-        """Begin to measure what is unmeasured; whether anything is being measured.
+    def ensure(self, conversation_id: str, studio: Studio | None = None) -> bool:
+        """Begin to measure what is unmeasured; whether anything is being measured. ``studio``:
+        whose conversation it is, where that is another database's.
 
         Raises, once, the error that ended an earlier attempt.
         """
@@ -33,23 +34,26 @@ class Scorer:
                 raise self._errors.pop(conversation_id)
             if conversation_id in self._busy:
                 return True
-            waiting = self._pending(conversation_id)
+            studio = studio or self._studio
+            waiting = self._pending(studio, conversation_id)
             if not waiting:
                 return False
             self._busy.add(conversation_id)
-        work = threading.Thread(target=self._run, args=(conversation_id, waiting), daemon=True)
+        work = threading.Thread(
+            target=self._run, args=(studio, conversation_id, waiting), daemon=True
+        )
         work.start()
         return True
 
-    def _pending(self, conversation_id: str) -> list[str]:
-        waiting = pending_scores(self._studio, conversation_id)
+    def _pending(self, studio: Studio, conversation_id: str) -> list[str]:
+        waiting = pending_scores(studio, conversation_id)
         return [message_id for message_id in waiting if message_id not in self._given_up]
 
-    def _run(self, conversation_id: str, waiting: list[str]) -> None:
+    def _run(self, studio: Studio, conversation_id: str, waiting: list[str]) -> None:
         try:
             for message_id in waiting:
                 self._given_up.add(message_id)
-                score_message(self._studio, message_id)
+                score_message(studio, message_id)
                 self._given_up.discard(message_id)
         except ValueflowError as error:
             self._errors[conversation_id] = error

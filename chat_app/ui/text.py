@@ -12,6 +12,9 @@ import re
 # backquotes are markup there too.
 _TEMPLATE_MARKS = str.maketrans({"{": "&#123;", "}": "&#125;", "$": "&#36;", "`": "&#96;"})
 
+# Invisible marks that turn the order of letters around, also of what stands beside them.
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
 # Code first: inside it Markdown shows everything as it is, and an entity would show as itself.
 _CODE = re.compile(
     r"^(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^(?P=fence)[`~]*[ \t]*$|\Z)"
@@ -23,12 +26,13 @@ _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 def escape(text: str) -> str:
-    """``text`` as HTML that shows exactly these characters, in an element or an attribute.
+    """``text`` as HTML that shows exactly these characters, in an element or an attribute, but
+    for the invisible ones that would turn the order of others around.
 
     >>> escape('<b onclick="x()">${1}')
     '&lt;b onclick=&quot;x()&quot;&gt;&#36;&#123;1&#125;'
     """
-    return html.escape(text, quote=True).translate(_TEMPLATE_MARKS)
+    return html.escape(_BIDI.sub("", text), quote=True).translate(_TEMPLATE_MARKS)
 
 
 def markdown_without_html(text: str) -> str:

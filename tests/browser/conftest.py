@@ -39,6 +39,8 @@ class Server:
     address: str
     home: Path
     up_s: float
+    port: int
+    process: subprocess.Popen[bytes]
 
 
 @dataclass
@@ -149,9 +151,10 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running(home: Path, **settings: str) -> Iterator[Server]:
-    """``valueflow`` with its data in ``home``, until the block ends."""
-    port = _free_port()
+def running(home: Path, *, port: int | None = None, **settings: str) -> Iterator[Server]:
+    """``valueflow`` with its data in ``home``, until the block ends; at a free port if none is
+    given."""
+    port = port or _free_port()
     given = {f"VALUEFLOW_{name.upper()}": value for name, value in settings.items()}
     with (home / "server.log").open("w+") as log:
         started = time.monotonic()
@@ -167,7 +170,7 @@ def running(home: Path, **settings: str) -> Iterator[Server]:
                 assert process.poll() is None, Path(log.name).read_text()
                 assert time.monotonic() - started < 60, "The server did not say where it is."
                 time.sleep(0.05)
-            yield Server(address, home, time.monotonic() - started)
+            yield Server(address, home, time.monotonic() - started, port, process)
             said = Path(log.name).read_text()
             assert "Traceback" not in said, said
         finally:

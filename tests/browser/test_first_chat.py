@@ -127,16 +127,6 @@ def test_stop_ends_a_reply_and_keeps_what_was_said(endless: ChatPage):
     assert endless.replies.locator(".message-content").inner_text() == said
 
 
-def test_a_reload_in_the_middle_of_a_reply_keeps_the_question(endless: ChatPage):
-    endless.write("Tell me about friendship.")
-    endless.wait_for_words()
-    conversation = endless.conversation
-    endless.reload()
-    assert endless.conversation == conversation
-    expect(endless.questions).to_have_text("Tell me about friendship.")
-    expect(endless.replies).to_contain_text("Stopped before the end.", timeout=PATIENCE_MS)
-
-
 def test_a_reply_stays_in_its_own_conversation(endless: ChatPage):
     endless.write("Tell me about money.")
     endless.wait_for_words()

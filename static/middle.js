@@ -1,0 +1,82 @@
+// The middle of the page: the buttons under messages, keys in the message box, looking again.
+(() => {
+	let last = { act: "", message: "" };
+	let button = null;
+	const box = () => document.querySelector("#vf-box textarea");
+	const busy = () => document.querySelector("#vf-box .stop-button");
+
+	async function copy(text) {
+		try {
+			await navigator.clipboard.writeText(text);
+		} catch {
+			// Without https, on another computer's browser: the old way.
+			const area = document.createElement("textarea");
+			area.value = text;
+			area.style.position = "fixed";
+			area.style.opacity = "0";
+			document.body.append(area);
+			area.select();
+			document.execCommand("copy");
+			area.remove();
+		}
+	}
+
+	window.vfMiddle = {
+		pressed: () => JSON.stringify(last),
+		focus: () => {
+			const area = box();
+			if (!area || innerWidth <= 768) return;
+			area.focus();
+			area.setSelectionRange(area.value.length, area.value.length);
+		},
+		// After an act: what was copied, or the words that are to be edited.
+		done: (text) => {
+			if (last.act === "copy") {
+				copy(text || "");
+				button?.classList.add("vf-copied");
+				const copied = button;
+				setTimeout(() => copied?.classList.remove("vf-copied"), 1600);
+			} else if (["edit", "undo", "cancel"].includes(last.act)) {
+				setTimeout(window.vfMiddle.focus, 60);
+			}
+		},
+	};
+
+	function act(pressed) {
+		const name = pressed.dataset.act;
+		if (!name || name === "about" || pressed.disabled) return;
+		button = pressed;
+		last = {
+			act: name,
+			message: pressed.closest("[data-message]")?.dataset.message || "",
+		};
+		document.getElementById("vf-act")?.click();
+	}
+
+	addEventListener("click", (event) => {
+		const pressed = event.target.closest?.(".vf-act[data-act]");
+		if (pressed) act(pressed);
+	});
+
+	addEventListener("keydown", (event) => {
+		if (event.isComposing || document.querySelector(".vf-details-open")) return;
+		if (event.key === "Escape" && !busy()) {
+			const cancel = document.querySelector('.vf-editing [data-act="cancel"]');
+			if (cancel) act(cancel);
+		}
+		const plain = !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey;
+		if (event.key === "ArrowUp" && plain && event.target === box() && !box().value && !busy()) {
+			const edits = document.querySelectorAll('#vf-chat .user-row [data-act="edit"]');
+			if (!edits.length) return;
+			event.preventDefault();
+			act(edits[edits.length - 1]);
+		}
+	});
+
+	// What another tab has written meanwhile shows when one comes back to this one.
+	const look = () => {
+		if (document.visibilityState === "visible") document.getElementById("vf-look")?.click();
+	};
+	document.addEventListener("visibilitychange", look);
+	addEventListener("focus", look);
+})();
