@@ -151,7 +151,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running(home: Path, *, port: int | None = None, **settings: str) -> Iterator[Server]:
+def running(home: Path, port: int | None = None, /, **settings: str) -> Iterator[Server]:
     """``valueflow`` with its data in ``home``, until the block ends; at a free port if none is
     given."""
     port = port or _free_port()

@@ -179,7 +179,7 @@ def test_what_is_left_when_the_server_is_killed_in_a_reply(
         _wait_until_stored(tmp_path)
         os.kill(server.process.pid, signal.SIGKILL)
         server.process.wait()
-    with running(tmp_path, port=server.port, **options):
+    with running(tmp_path, server.port, **options):
         # Gradio loads the page again once the server answers.
         expect(chat.replies).to_contain_text("Interrupted", timeout=PATIENCE_MS)
         expect(chat.questions).to_contain_text("Tell me about home.")
