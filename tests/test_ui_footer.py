@@ -1,6 +1,7 @@
 """What stands under messages: which buttons when, and nothing of anybody's words as markup."""
 
 import re
+from typing import Any
 
 from chat_app.chat.conversations import open_conversation
 from chat_app.chat.revise import edit_reply, rate, take_back
@@ -20,11 +21,11 @@ def last(database, id):
     return open_conversation(database, id).messages[-1]
 
 
-def broken_off(database, id: str, text: str, **end: str) -> None:
+def broken_off(database, id: str, text: str, **end: Any) -> None:
     with database.write() as session:
         conversation = get_conversation(session, id)
-        leaf = get_message(session, conversation.leaf_id)
-        question = get_message(session, leaf.parent_id)
+        leaf = get_message(session, str(conversation.leaf_id))
+        question = get_message(session, str(leaf.parent_id))
         row = open_reply(database, session, conversation, question, KIND)
     with row:
         row.describe(model_name="builtin-chat", model_sha256="ab" * 32, sampling={}, seed=1)
