@@ -1,13 +1,25 @@
-"""Settings: where data lies and what is loaded, from ``VALUEFLOW_...`` environment variables."""
+"""Settings: where data lies and what is loaded.
 
+What is given on the command line wins over ``VALUEFLOW_...`` environment variables, and these over
+what the Settings page has saved in the data folder (``settings.json``); the rest are the defaults.
+"""
+
+import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from chat_app.errors import ValueflowError
+from chat_app.files import written_whole
 
 _PACKAGE = Path(__file__).resolve().parent
 # A wheel carries models/, migrations/ and static/ inside the package, a checkout beside it.
@@ -17,6 +29,69 @@ BUILTIN = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.pare
 def data_path(*parts: str) -> Path:
     """A file or folder that comes with the program: ``data_path("models", "vidb-seed.csv")``."""
     return BUILTIN.joinpath(*parts)
+
+
+# What the Settings page may change; where data lies and what is loaded is the command line's.
+EDITABLE = (
+    "n_ctx",
+    "n_threads",
+    "n_gpu_layers",
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "repeat_penalty",
+    "max_tokens",
+    "seed",
+    "scoring",
+    "ranker",
+)
+
+
+def settings_file(home: Path) -> Path:
+    """Where the Settings page keeps what it changed."""
+    return home / "settings.json"
+
+
+def saved_settings(home: Path) -> dict[str, Any]:
+    """What the Settings page has saved, {} where nothing. Raises ValueflowError."""
+    path = settings_file(home)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise ValueflowError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueflowError(f"{path} is not what the Settings page writes: delete that file.")
+    return {name: value for name, value in found.items() if name in EDITABLE}
+
+
+def save_settings(home: Path, values: dict[str, Any]) -> None:
+    """Keep ``values`` of EDITABLE fields, in place of those that were kept.
+
+    Raises ValueflowError where the file cannot be written.
+    """
+    path = settings_file(home)
+    try:
+        with written_whole(path) as fresh:
+            fresh.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ValueflowError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+class _Saved(PydanticBaseSettingsSource):
+    """The file of the data folder that the sources before this one, or the default, name."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        home = self.current_state.get("home")
+        folder = Path(home).expanduser() if home else user_data_path("valueflow")
+        return saved_settings(folder)
 
 
 class Settings(BaseSettings):
@@ -48,6 +123,20 @@ class Settings(BaseSettings):
     top_p: float = Field(0.95, ge=0, le=1)
     min_p: float = Field(0.05, ge=0, le=1)
     repeat_penalty: float = Field(1.0, ge=0.01, le=100)
+    seed: int | None = Field(None, ge=0, lt=2**31)  # None: another one for each reply
+    scoring: bool = True  # whether replies are measured by themselves
+    ranker: Literal["hives", "llm", "remote"] = "hives"  # what measures them
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _Saved(settings_cls)
 
     @field_validator("home")
     @classmethod
@@ -87,6 +176,20 @@ def settings(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
-        name = field if field in given else f"VALUEFLOW_{field.upper()}"
+        name = field if field in given else _name(field, given.get("home"))
         wrong = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         raise ValueflowError(f"{name} is {first['input']!r}: it must be {wrong}.") from None
+
+
+def variable(field: str) -> str | None:
+    """The environment variable that sets ``field`` now, if one does."""
+    name = f"VALUEFLOW_{field.upper()}"
+    return name if os.environ.get(name) else None
+
+
+def _name(field: str, home: Path | None) -> str:
+    """What a person knows a field by that was not given on the command line."""
+    if variable(field):
+        return f"VALUEFLOW_{field.upper()}"
+    folder = home or os.environ.get("VALUEFLOW_HOME") or user_data_path("valueflow")
+    return f"{field} in {settings_file(Path(folder))}"

@@ -40,7 +40,7 @@ class WholeProfile:
     text: str
     profile: str
     model: str | None
-    ranker: str
+    rankers: tuple[str, ...]
     scores: tuple[Measured, ...]
 
 
@@ -70,8 +70,11 @@ def whole_profile(studio: "Studio", message_id: str) -> WholeProfile:
         raise ValueflowError("Nothing was written in this reply, so there is nothing to measure.")
     targets = stored_profile(message).targets
     known = [value for value in STEERED if value in studio.vidb.values]
-    score_message(studio, message_id, list(dict.fromkeys([*targets, *known])))
     rows = _latest(studio, message_id)
+    missing = [value for value in dict.fromkeys([*targets, *known]) if value not in rows]
+    if missing:  # by the quick ranker: a judge would take minutes for so many
+        score_message(studio, message_id, missing, studio.evaluator)
+        rows = _latest(studio, message_id)
     order = [*targets, *(value for value in STEERED if value not in targets)]
     scores = [_measured(studio, rows[value]) for value in order if value in rows]
     return WholeProfile(
@@ -79,7 +82,7 @@ def whole_profile(studio: "Studio", message_id: str) -> WholeProfile:
         message.text,
         stored_profile(message).name,
         message.model_name,
-        next(iter(rows.values())).ranker.partition(" ")[0],
+        tuple(dict.fromkeys(row.ranker.partition(" ")[0] for row in rows.values())),
         tuple(scores),
     )
 

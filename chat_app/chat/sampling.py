@@ -11,7 +11,8 @@ from chat_app.settings import Settings
 
 
 def default_sampling(settings: Settings, *, seed: int | None = None, **changes: Any) -> Sampling:
-    """The settings' sampling; ``changes`` that are not None win; a random seed where none is given.
+    """The settings' sampling; ``changes`` that are not None win; a random seed where neither
+    ``seed`` nor the settings give one.
 
     Raises ValueflowError for a number out of its range.
     """
@@ -24,6 +25,8 @@ def default_sampling(settings: Settings, *, seed: int | None = None, **changes: 
         "max_tokens": settings.max_tokens,
         **{name: value for name, value in changes.items() if value is not None},
     }
+    if seed is None:
+        seed = settings.seed
     return Sampling(**chosen, seed=secrets.randbelow(2**31) if seed is None else seed)
 
 

@@ -14,13 +14,18 @@ from chat_app.errors import ValueflowError
 
 if TYPE_CHECKING:
     from chat_app.chat.studio import Studio
+    from chat_app.evaluation.evaluator import Evaluator
     from chat_app.evaluation.evaluator import Score as Measured
 
 
 def score_message(
-    studio: "Studio", message_id: str, values: Sequence[str] | None = None
+    studio: "Studio",
+    message_id: str,
+    values: Sequence[str] | None = None,
+    evaluator: "Evaluator | None" = None,
 ) -> list[ScoreView]:
-    """The intensities of a stored message for ``values`` (default: those its profile targets).
+    """The intensities of a stored message for ``values`` (default: those its profile targets), by
+    ``evaluator`` (default: that of the settings' ranker).
 
     A value that was measured by the same ranker and VIDB already is not measured again. Raises
     ValueflowError for a message that is not there, not written to its end, or empty.
@@ -33,13 +38,14 @@ def score_message(
     if not wanted:
         return []
     with studio.measuring:
-        ranker = studio.evaluator.ranker
+        evaluator = evaluator or studio.reply_evaluator
+        ranker = evaluator.ranker
         by = (f"{ranker.name} {ranker.version}", studio.vidb.version)
         with studio.database.read() as session:
             stored = _measured(session, message_id, by)
         missing = [value for value in wanted if value not in stored]
         if missing:
-            found = studio.evaluator.measure(message.text, missing)
+            found = evaluator.measure(message.text, missing)
             with studio.database.write() as session:
                 get_message(session, message_id)  # it may have been deleted meanwhile
                 stored |= _measured(session, message_id, by)

@@ -146,6 +146,19 @@ class Studio:
         familiar = self.settings.model == self.settings.encoder() == "builtin"
         return self.evaluator_by("hives", **({"held_out": 0.0} if familiar else {}))
 
+    @property
+    def reply_evaluator(self) -> "Evaluator":
+        """The evaluator with the ranker that the settings choose for replies."""
+        ranker = self.settings.ranker
+        if ranker == "hives":
+            return self.evaluator
+        key = f"evaluator {ranker}"
+        with self._locks.setdefault(key, threading.Lock()):
+            if key not in self._parts:
+                self._parts[key] = self.evaluator_by(ranker)
+        kept: Evaluator = self._parts[key]
+        return kept
+
     def evaluator_by(self, ranker: str, **options: Any) -> "Evaluator":
         """An evaluator with the ranker of that name; ``options``: k, m, sampling, beta, seed,
         compat (``Evaluator``). What it measures of the ranker is kept in the cache folder."""
@@ -389,6 +402,10 @@ class Studio:
             self._parts = {n: old[n] for n in ("database", "vidb") if n in old} | {"model": model}
         if engine := old.get("engine"):
             engine.close()
+
+    def use_settings(self, settings: Settings) -> None:
+        """Go by ``settings`` from the next reply on; what is loaded stays as it was loaded."""
+        self.settings = settings
 
     def close(self) -> None:
         """Give the memory back; the parts that were loaded cannot be used any more."""

@@ -14,6 +14,7 @@ from chat_app import __version__
 from chat_app.cli import (
     bench,
     calibrate,
+    data,
     diagnose,
     explain,
     from_text,
@@ -93,6 +94,8 @@ app.command("conversations")(transcripts.conversations)
 app.command("export")(transcripts.export)
 app.command("import")(transcripts.import_file)
 app.command("verify")(transcripts.verify)
+app.command("backup")(data.backup)
+app.command("delete-everything")(data.delete_everything)
 app.command("doctor")(diagnose.doctor)
 app.command("bench")(bench.bench)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from chat_app.cli.console import note, print_json, print_table, read_file, write_out
+from chat_app.cli.data import export_all
 from chat_app.cli.profiles import database
 from chat_app.errors import ValueflowError
 
@@ -49,12 +50,26 @@ def conversations(
 
 
 def export(
-    id: Annotated[str, typer.Argument(help="A conversation's id, from `valueflow conversations`.")],
+    id: Annotated[
+        str | None, typer.Argument(help="A conversation's id, from `valueflow conversations`.")
+    ] = None,
     format: Annotated[Format, typer.Option(help="What to write.")] = Format.JSON,
     out: Annotated[Path | None, typer.Option(help="The file to write; else it is printed.")] = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="A zip of all conversations, profiles and calibrations."),
+    ] = False,
 ) -> None:
     """Write a conversation with its scores, as a file to keep or to pass on."""
     from chat_app.chat.export import export_conversation
+
+    if everything:
+        if id:
+            raise typer.BadParameter("Give an id or --all, not both.")
+        export_all(out)
+        return
+    if not id:
+        raise typer.BadParameter("Give the id of a conversation, or --all.")
 
     write_out(export_conversation(database(), id, format.value), out)
 

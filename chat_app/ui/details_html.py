@@ -13,6 +13,7 @@ from chat_app.vidb.loading import HIGHEST, LOWEST
 _SPAN = HIGHEST - LOWEST
 # Characters of the reply that are quoted: above the chart, and in each window.
 _QUOTED, _QUOTED_AGAIN = 220, 80
+_RANKERS = {"hives": "the HIVES ranker", "llm": "a local judge", "remote": "a remote judge"}
 _WORDS = {"close": "as asked", "near": "somewhat off", "far": "far from what was asked"}
 
 
@@ -35,7 +36,7 @@ def failed_html(sentence: str) -> str:
 
 def profile_html(whole: WholeProfile, chosen: str) -> str:
     """The chart: bars from 0 to what was measured, whiskers, and marks at the targets."""
-    by = "the HIVES ranker" if whole.ranker == "hives" else f"the ranker “{escape(whole.ranker)}”"
+    by = escape(" and ".join(_RANKERS.get(name, name) for name in whole.rankers))
     model = f" · {escape(whole.model)}" if whole.model else ""
     groups = "".join(_group(*group, chosen) for group in _groups(whole.scores))
     return (

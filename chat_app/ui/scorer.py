@@ -46,6 +46,8 @@ class Scorer:
         return True
 
     def _pending(self, studio: Studio, conversation_id: str) -> list[str]:
+        if not self._studio.settings.scoring:
+            return []
         waiting = pending_scores(studio, conversation_id)
         return [message_id for message_id in waiting if message_id not in self._given_up]
 
