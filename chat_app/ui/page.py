@@ -7,7 +7,14 @@ in the browser, and a `Tab` holds what one tab's running reply needs.
 import gradio as gr
 
 from chat_app.chat.studio import Studio
-from chat_app.ui import chat_events, conversation_events, details, model_panel, profile_events
+from chat_app.ui import (
+    chat_events,
+    conversation_events,
+    details,
+    model_panel,
+    profile_events,
+    use_value,
+)
 from chat_app.ui.layout import lay_out
 from chat_app.ui.pages import OTHERS
 from chat_app.ui.services import services
@@ -24,6 +31,7 @@ def build_page(studio: Studio) -> gr.Blocks:
         profile_events.wire(blocks, page)
         model_panel.wire(blocks, studio, page.model)
         details.build(shared, page)
+        use_value.wire(page)
     for other in OTHERS:
         with blocks.route(other.name, other.path):
             gr.Navbar(main_page_name="Chat")

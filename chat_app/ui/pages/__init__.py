@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from chat_app.ui.pages import compare
+from chat_app.ui.pages import compare, settings, values
 from chat_app.ui.services import Services
 
 
@@ -18,4 +18,8 @@ class Other:
     build: Callable[[gr.Blocks, Services], None]
 
 
-OTHERS: tuple[Other, ...] = (Other("Compare", "compare", compare.build),)
+OTHERS: tuple[Other, ...] = (
+    Other("Compare", "compare", compare.build),
+    Other("Values", "values", values.build),
+    Other("Settings", "settings", settings.build),
+)
