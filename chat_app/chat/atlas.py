@@ -24,6 +24,7 @@ _BANDS = (
     ("Opposes it strongly", -10.0, -6.0),
 )
 _SHOWN = 2  # texts a band
+_APART = -0.05  # the cosine from which on values are said to pull apart
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,12 @@ def examples(vidb: Vidb, value: str) -> list[Band]:
 
 
 def neighbours(studio: "Studio", value: str, most: int = 4) -> Neighbours | None:
-    """The values whose axes lie nearest to and furthest from the value's. None without an axis."""
-    axes = studio.space.axes
+    """The values whose axes lie nearest to and furthest from the value's. None without an axis.
+
+    In the space in which a person's own words are looked for: the built-in encoder of replies
+    knows the theories better than what their values have in common.
+    """
+    axes = studio.word_space.axes
     if value not in axes:
         return None
     family = {value, *descendants(value), *get_value(value).parents}
@@ -96,7 +101,7 @@ def neighbours(studio: "Studio", value: str, most: int = 4) -> Neighbours | None
     return Neighbours(
         alike=tuple(n for n in others if n.value.theory != theory)[:most],
         akin=tuple(n for n in others if n.value.theory == theory)[:most],
-        apart=tuple(n for n in reversed(others) if n.cosine < 0)[:most],
+        apart=tuple(n for n in reversed(others) if n.cosine < _APART)[:most],
     )
 
 
