@@ -48,7 +48,7 @@ def summaries_html(found: Sequence[Summary]) -> str:
         '<p class="vf-d-legend"><span><i class="vf-t-key-cell"></i>replies, the darker the more'
         '</span><span><i class="vf-t-key-mean"></i>mean ± spread</span>'
         '<span><i class="vf-d-key-mark"></i>asked for</span>'
-        f"<span>{total:,} {'reply' if total == 1 else 'replies'} at most</span></p>"
+        f"<span>up to {total:,} {'reply' if total == 1 else 'replies'} a value</span></p>"
     )
     axis = (
         '<div class="vf-t-row vf-t-axis" aria-hidden="true"><span></span>'
@@ -165,9 +165,10 @@ def _tr(
         low, high = targets
         asked = signed(low) if low == high else f"{signed(low)} to {signed(high)}"
     off = "–" if missed is None else f"{missed:.1f}"
+    apart = "–" if n == 1 else f"{spread:.1f}"
     return (
         f'<tr><th scope="row">{escape(_capital(value_words(value)))}</th><td>{n:,}</td>'
-        f"<td>{asked}</td><td>{signed(mean)}</td><td>{spread:.1f}</td><td>{off}</td></tr>"
+        f"<td>{asked}</td><td>{signed(mean)}</td><td>{apart}</td><td>{off}</td></tr>"
     )
 
 
