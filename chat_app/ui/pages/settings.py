@@ -267,7 +267,7 @@ def _wire_data(blocks: gr.Blocks, shared: Services, data: _Data) -> None:
         show_progress="hidden",
         concurrency_limit=None,
     )
-    data.words.input(typed, data.words, data.delete, show_progress="hidden", queue=False)
+    data.words.change(typed, data.words, data.delete, show_progress="hidden", queue=False)
     data.delete.click(
         guarded(erase),
         [data.words, data.copies],

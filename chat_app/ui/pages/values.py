@@ -145,7 +145,7 @@ def _wire(
         show_progress="hidden",
         concurrency_limit=None,
     )
-    words.input(
+    words.change(
         guarded(find, queued=False),
         [words, parts.chosen],
         parts.tree,
