@@ -163,7 +163,11 @@ def lay_out(shared: Services) -> Page:
             title = gr.HTML(_title_html(""), elem_id="vf-title", js_on_load=None)
             temporary = gr.Button("Temporary chat", size="sm", elem_id="vf-temporary")
             keep = gr.Button(
-                "Keep this chat", size="sm", variant="primary", visible=False, elem_id="vf-keep"
+                "Keep this chat",
+                size="sm",
+                variant="primary",
+                visible=False,
+                elem_id="vf-keep-chat",
             )
             with gr.Row(visible=False, elem_id="vf-export") as exports:
                 gr.HTML('<span class="vf-export-label">Export</span>', js_on_load=None)

@@ -19,6 +19,11 @@ def act(row: Locator, name: str) -> None:
     row.locator(f'[data-act="{name}"]').click()
 
 
+def at_least(length: int) -> re.Pattern[str]:
+    """Any text of so many characters."""
+    return re.compile(rf".{{{length},}}", re.DOTALL)
+
+
 def words(chat: ChatPage) -> Locator:
     return chat.replies.last.locator(".message-content").first
 
@@ -115,7 +120,7 @@ def test_a_temporary_chat_is_kept_only_when_one_says_so(chat: ChatPage, server: 
     expect(chat.title).to_have_text("Temporary chat: not stored")
     expect(chat.questions).to_have_count(0)
     chat.ask("Does Ypsilanti owe me money?")
-    page.locator("#vf-keep").click()
+    page.locator("#vf-keep-chat").click()
     expect(chat.title).to_contain_text("Ypsilanti")
     expect(page.locator(".vf-notice")).to_have_count(0)
     expect(chat.questions).to_have_count(1)
@@ -139,7 +144,7 @@ def test_a_reply_goes_on_without_its_page_and_is_stopped_there(
     expect(endless.questions).to_contain_text("Tell me about friendship.")
     expect(stop).to_be_visible()
     length = len(words(endless).inner_text())
-    expect(words(endless)).to_have_text(re.compile(rf"(?s).{{{length + 40},}}"))
+    expect(words(endless)).to_have_text(at_least(length + 40))
 
     other = ChatPage(context.new_page(), endless.address)
     other.open(conversation)
@@ -154,7 +159,7 @@ def test_a_reply_goes_on_without_its_page_and_is_stopped_there(
     # Both tabs stand on one conversation: what one adds the other shows when it is looked at.
     act(other.replies.last, "go_on")
     expect(other.page.locator("#vf-box .stop-button")).to_be_visible()
-    expect(words(other)).to_have_text(re.compile(rf"(?s).{{{len(said) + 20},}}"))
+    expect(words(other)).to_have_text(at_least(len(said) + 20))
     assert words(other).inner_text().startswith(said[:200])
     other.page.keyboard.press("Escape")
     other.wait_until_ready()
@@ -187,7 +192,7 @@ def test_what_is_left_when_the_server_is_killed_in_a_reply(
         assert said
         chat.wait_until_ready()
         act(chat.replies.last, "go_on")
-        expect(words(chat)).to_have_text(re.compile(rf"(?s).{{{len(said) + 20},}}"))
+        expect(words(chat)).to_have_text(at_least(len(said) + 20))
         chat.page.locator("#vf-box .stop-button").click()
         chat.wait_until_ready()
         expect(chat.replies).to_contain_text("Stopped before the end.")
