@@ -1,5 +1,6 @@
 """Each revision is reached from every earlier one with rows in it, and nothing of them is lost."""
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from chat_app.chat.browse import Browsing, browse
 from chat_app.db.database import open_database
 from chat_app.db.revisions import known_revisions
 from chat_app.db.tables import Base
@@ -80,6 +82,11 @@ ROWS["0002"] = ROWS["0001"] | {
         "created": "2026-01-02 03:04:05.678000",
     },
 }
+ROWS["0003"] = ROWS["0002"] | {
+    "conversations": ROWS["0002"]["conversations"]
+    | {"pinned": "2026-01-03 03:04:05.678000", "archived": None, "deleted": None},
+    "conversation_tags": {"conversation_id": "01JD0000000000000000000001", "tag": "família"},
+}
 
 
 def config(connection):
@@ -117,13 +124,29 @@ def test_rows_of_an_earlier_revision_come_through(tmp_path, revision):
         for table, row in ROWS[revision].items():
             found = session.execute(sa.text(f"SELECT * FROM {table}")).mappings().one()
             assert {name: found[name] for name in row} == row
+    (found,) = browse(opened, Browsing(words="brother mon")).found
+    assert found.hit is not None
+    assert found.hit.text == (
+        ("Should I lend my ", False),
+        ("brother", True),
+        (" ", False),
+        ("money", True),
+        ("?", False),
+    )
+    assert browse(opened, Browsing(words="fur wen")).found != []
     opened.close()
+
+
+def _declared(name, kind, parents):
+    """All but the index of words, which is made of SQLite's own kinds of tables."""
+    return kind != "table" or not re.fullmatch(r"search(_\w+)?", name)
 
 
 def test_the_migrations_make_the_tables_that_the_code_declares(tmp_path):
     opened = open_database(f"sqlite:///{tmp_path / 'valueflow.db'}")
     with opened.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        options = {"compare_type": True, "include_name": _declared}
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []
 
 

@@ -14,6 +14,7 @@ from chat_app.db.conversations import (
     tree,
 )
 from chat_app.db.database import Database
+from chat_app.db.listing import all_tags
 from chat_app.db.tables import Conversation, Message, Score, now
 from chat_app.errors import ValueflowError
 from chat_app.values.profile import Profile
@@ -86,6 +87,9 @@ class ConversationSummary:
     created: datetime
     updated: datetime
     messages: int
+    pinned: bool = False
+    archived: bool = False
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,12 +109,23 @@ class ConversationView:
 
 
 def list_conversations(database: Database) -> list[ConversationSummary]:
-    """Every conversation, the one that changed last first."""
+    """Every conversation, archived ones too, the one that changed last first."""
     with database.read() as session:
-        return [
-            ConversationSummary(c.id, c.title, c.created, c.updated, count)
-            for c, count in all_conversations(session)
-        ]
+        found = all_conversations(session)
+        tags = all_tags(session)
+    return [
+        ConversationSummary(
+            id=c.id,
+            title=c.title,
+            created=c.created,
+            updated=c.updated,
+            messages=count,
+            pinned=c.pinned is not None,
+            archived=c.archived is not None,
+            tags=tuple(tags.get(c.id, ())),
+        )
+        for c, count in found
+    ]
 
 
 def open_conversation(database: Database, id: str) -> ConversationView:
@@ -120,13 +135,16 @@ def open_conversation(database: Database, id: str) -> ConversationView:
         messages = tree(session, id)
         shown = branch(messages, conversation.leaf_id)
         scores = scores_of(session, [m.id for m in shown])
+    versions: dict[str | None, list[str]] = {}
+    for message in messages:
+        versions.setdefault(message.parent_id, []).append(message.id)
     return ConversationView(
         id=conversation.id,
         title=conversation.title,
         created=conversation.created,
         updated=conversation.updated,
         profile=stored_profile(conversation),
-        messages=tuple(_view(m, scores[m.id], messages) for m in shown),
+        messages=tuple(_view(m, scores[m.id], versions[m.parent_id]) for m in shown),
         later=next((m.id for m in messages[::-1] if m.parent_id == conversation.leaf_id), None),
     )
 
@@ -145,9 +163,10 @@ def rename_conversation(database: Database, id: str, title: str) -> None:
 
 
 def delete_conversation(database: Database, id: str) -> None:
-    """Forget a conversation with all its branches and scores. A reply under way is given up."""
+    """Put a conversation away for good, unless ``trash`` takes it back soon. A reply under way is
+    given up."""
     with database.write() as session:
-        session.delete(get_conversation(session, id))
+        get_conversation(session, id).deleted = now()
 
 
 def set_profile(database: Database, id: str, profile: Profile) -> None:
@@ -205,7 +224,7 @@ def score_view(row: Score) -> ScoreView:
     return ScoreView(row.value, row.target, row.intensity, row.stderr, row.ranker, row.vidb_version)
 
 
-def _view(message: Message, scores: Sequence[Score], messages: Sequence[Message]) -> MessageView:
+def _view(message: Message, scores: Sequence[Score], siblings: Sequence[str]) -> MessageView:
     profile = stored_profile(message)
     counts, steering = message.counts or {}, message.steering or {}
     return MessageView(
@@ -217,7 +236,7 @@ def _view(message: Message, scores: Sequence[Score], messages: Sequence[Message]
         created=message.created,
         profile=profile,
         scores=latest_scores(scores, profile.targets),
-        siblings=tuple(m.id for m in messages if m.parent_id == message.parent_id),
+        siblings=tuple(siblings),
         notes=tuple(steering.get("notes", ())),
         dropped_turns=counts.get("dropped_turns", 0),
         error=message.error,

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from chat_app.chat import chain
 from chat_app.chat.conversations import storable
-from chat_app.db.conversations import get_conversation, get_message
+from chat_app.db.conversations import KEPT, get_message
 from chat_app.db.database import Database, DatabaseError
 from chat_app.db.tables import Conversation, Message, new_id, now
 from chat_app.errors import ValueflowError
@@ -188,7 +188,7 @@ class ReplyRow:
 
     def grow(self, text: str, token: int | None = None) -> bool:
         """Add ``text``, seen because of ``token``; about twice a second they are stored. False
-        where the row was deleted."""
+        where it was deleted."""
         self.text += text
         if token is not None:
             self.tokens.append(token)
@@ -237,12 +237,18 @@ class ReplyRow:
                     "seconds": round(reply.seconds, 4),
                 }
             _end(session, row, status, finish=reply.finish if reply else finish, error=error)
-            get_conversation(session, row.conversation_id).updated = now()
+            # Also where it was deleted: that may be taken back.
+            conversation = session.get_one(Conversation, row.conversation_id)
+            conversation.updated = now()
 
     def _update(self, columns: dict[str, Any]) -> bool:
         with self.database.write() as session:
+            kept = sa.select(Conversation.id).where(Conversation.id == self.conversation_id, KEPT)
+            row = sa.update(Message).where(
+                Message.id == self.message_id, Message.conversation_id.in_(kept)
+            )
             result = session.execute(
-                sa.update(Message).where(Message.id == self.message_id).values(columns)
+                row.values(columns).execution_options(synchronize_session=False)
             )
             return bool(getattr(result, "rowcount", 1))
 

@@ -316,12 +316,15 @@ class Studio:
 
     @_Part
     def database(self) -> "Database":
-        """The database, up to date; replies that a crash left unfinished are marked stopped."""
+        """The database, up to date; replies that a crash left unfinished are marked
+        stopped, and what was deleted long ago is forgotten."""
         from chat_app.chat.rows import recover
+        from chat_app.chat.shelf import purge
         from chat_app.db.database import open_database
 
         database = open_database(self.settings.database())
         recover(database)
+        purge(database)
         return database
 
     @property

@@ -17,28 +17,36 @@ class Counted(NamedTuple):
     messages: int
 
 
+# Those that a person sees; every query over conversations or their messages goes by this.
+KEPT = Conversation.deleted.is_(None)
+
+
 def get_conversation(session: Session, id: str) -> Conversation:
-    """Raises DatabaseError where there is none."""
+    """Raises DatabaseError where there is none, or where it was deleted."""
     found = session.get(Conversation, id)
-    if found is None:
+    if found is None or found.deleted:
         raise DatabaseError(f"There is no conversation {id!r}: it may have been deleted.")
     return found
 
 
 def get_message(session: Session, id: str) -> Message:
-    """Raises DatabaseError where there is none."""
-    found = session.get(Message, id)
+    """Raises DatabaseError where there is none, or where its conversation was deleted."""
+    found = session.scalar(sa.select(Message).join(Conversation).where(Message.id == id, KEPT))
     if found is None:
         raise DatabaseError(f"There is no message {id!r}: it may have been deleted.")
     return found
 
 
 def all_conversations(session: Session) -> list[Counted]:
-    """Every conversation, the one that changed last first."""
+    """Every conversation that is kept, archived ones too, the one that changed last first."""
+    messages = (
+        sa.select(sa.func.count())
+        .where(Message.conversation_id == Conversation.id)
+        .scalar_subquery()
+    )
     rows = session.execute(
-        sa.select(Conversation, sa.func.count(Message.id))
-        .outerjoin(Message, Message.conversation_id == Conversation.id)
-        .group_by(Conversation.id)
+        sa.select(Conversation, messages)
+        .where(KEPT)
         .order_by(Conversation.updated.desc(), Conversation.id.desc())
     )
     return [Counted(conversation, count) for conversation, count in rows]

@@ -63,8 +63,11 @@ class Database:
     def describe(self) -> str:
         """One line for a person: where it is and how much it holds."""
         with self.read() as session:
-            conversations = session.scalar(sa.select(sa.func.count(Conversation.id))) or 0
-            messages = session.scalar(sa.select(sa.func.count(Message.id))) or 0
+            kept = Conversation.deleted.is_(None)
+            conversations = session.scalar(sa.select(sa.func.count(Conversation.id)).where(kept))
+            messages = session.scalar(
+                sa.select(sa.func.count(Message.id)).join(Conversation).where(kept)
+            )
         return f"{self.place}, {conversations} conversations, {messages} messages"
 
     def close(self) -> None:

@@ -54,7 +54,11 @@ class Base(DeclarativeBase):
 
 
 class Conversation(Base):
-    """A titled tree of messages with the profile that its next reply is steered by."""
+    """A titled tree of messages with the profile that its next reply is steered by.
+
+    ``pinned``, ``archived`` and ``deleted`` say since when it is. A deleted one is shown nowhere;
+    its rows stay for a while, so that deleting can be taken back.
+    """
 
     __tablename__ = "conversations"
 
@@ -65,6 +69,20 @@ class Conversation(Base):
     # No foreign key: messages point at conversations already, and a circle of keys gains nothing.
     leaf_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     profile: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    pinned: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    archived: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    deleted: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ConversationTag(Base):
+    """A word that a person has put on a conversation."""
+
+    __tablename__ = "conversation_tags"
+
+    conversation_id: Mapped[str] = mapped_column(
+        ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True
+    )
+    tag: Mapped[str] = mapped_column(Text, primary_key=True, index=True)
 
 
 class Message(Base):
