@@ -1,5 +1,6 @@
 """The list of conversations as a person browses it: pinned ones, then by the day, or found."""
 
+from calendar import month_name
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,9 +11,6 @@ from chat_app.db.database import Database
 from chat_app.db.listing import Listed, count_archived, listed, tags_in_use
 
 PAGE = 60
-_MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
 
 
 @dataclass
@@ -84,7 +82,7 @@ def day_name(moment: datetime, today: date) -> str:
     for days in (7, 30):
         if day >= today - timedelta(days=days):
             return f"Previous {days} days"
-    return f"{_MONTHS[day.month - 1]} {day.year}"
+    return f"{month_name[day.month]} {day.year}"
 
 
 def _grouped(found: Iterable[Listed], browsing: Browsing, today: date) -> Iterable[Group]:

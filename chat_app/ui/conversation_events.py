@@ -1,31 +1,29 @@
-"""Events of conversations: open, new, rename, delete, export."""
+"""Events of conversations: open, new, find, whatever is done in the list, export."""
 
-import json
 from typing import Any
 
 import gradio as gr
 
-from chat_app.chat.conversations import (
-    delete_conversation,
-    open_conversation,
-    rename_conversation,
-)
+from chat_app.chat.conversations import open_conversation
 from chat_app.chat.export import MEDIA_TYPES, export_conversation
 from chat_app.errors import ValueflowError
+from chat_app.ui.conversation_acts import ListView, file_of, perform
+from chat_app.ui.conversation_list import said_html
 from chat_app.ui.guard import Tab, guarded, tell
 from chat_app.ui.layout import Page
-from chat_app.ui.text import escape
+
+_DOWNLOAD = "(file) => valueflow.download(file)"
 
 
 def wire(blocks: gr.Blocks, page: Page) -> list[Any]:
     """Connect the left side, the page's start and the export buttons; returns the events that
     show a conversation, or none."""
-    _wire_rename(page)
-    opened = [*_wire_open(blocks, page), _wire_delete(page)]
+    opened = [*_wire_open(blocks, page), _wire_acts(page)]
+    _wire_list(page)
     for form, button in page.export.items():
         button.click(
             guarded(lambda id, form=form: _file(page, id, form)), page.open_id, page.file
-        ).success(None, page.file, None, js="(file) => valueflow.download(file)")
+        ).success(None, page.file, None, js=_DOWNLOAD)
     return opened
 
 
@@ -40,81 +38,86 @@ def _wire_open(blocks: gr.Blocks, page: Page) -> list[Any]:
             tell(error)
             return page.show(None)
 
+    def begin(asked: str, tab: Tab, view: ListView) -> dict[Any, Any]:
+        return {**panel.draw(page.studio.database, view), **start(asked, tab)}
+
     def new(tab: Tab) -> dict[Any, Any]:
         tab.turn_page()
         return page.show(None)
 
     loaded = blocks.load(
+        guarded(begin),
+        [page.open_id, page.tab, panel.view],
+        [panel.list, *page.shown],
+        js="(_, ...states) => [valueflow.asked(), ...states]",
+    )
+    chosen = panel.open.click(
         guarded(start),
         [page.open_id, page.tab],
         page.shown,
-        js="(_, tab) => [valueflow.asked(), tab]",
+        show_progress="hidden",
+        trigger_mode="always_last",
+        js="(_, tab) => [valueflowLeft.chosen(), tab]",
     )
-    chosen = panel.list.input(
-        guarded(start), [panel.list, page.tab], page.shown, show_progress="hidden"
-    )
-    panel.list.input(None, js="() => valueflow.close('left')")
     renewed = panel.new.click(guarded(new), page.tab, page.shown, show_progress="hidden")
     panel.new.click(None, js="() => valueflow.close('left')")
-    page.open_id.change(None, page.open_id, None, js="(id) => valueflow.address(id)")
+    page.open_id.change(
+        None, page.open_id, None, js="(id) => {valueflow.address(id); valueflowLeft.mark(id);}"
+    )
     # Where the address named no conversation that is kept, the open one stays none.
     loaded.then(None, page.open_id, None, js="(id) => valueflow.address(id, true)")
     return [loaded, chosen, renewed]
 
 
-def _wire_rename(page: Page) -> None:
+def _wire_list(page: Page) -> None:
+    """Draw the list again where something about it has changed, or other words are looked for."""
     panel = page.conversations
 
-    def ask(conversation_id: str) -> dict[Any, Any]:
-        title = open_conversation(page.studio.database, conversation_id).title
-        return {
-            panel.title: title,
-            panel.editor: gr.Column(visible=True),
-            panel.confirm: gr.Column(visible=False),
-        }
+    def draw(words: str, view: ListView) -> dict[Any, Any]:
+        if words != view.words:
+            view.words, view.limit = words, ListView.limit
+        return panel.draw(page.studio.database, view)
 
-    def save(conversation_id: str, title: str) -> dict[Any, Any]:
-        rename_conversation(page.studio.database, conversation_id, title)
-        view = open_conversation(page.studio.database, conversation_id)
-        return page.show_header(conversation_id, view.title)
+    for event in (panel.changed.change, panel.search.input):
+        event(
+            guarded(draw),
+            [panel.search, panel.view],
+            panel.list,
+            show_progress="hidden",
+            # While one is on its way, of all that come only the last has to follow.
+            trigger_mode="always_last",
+        )
 
-    panel.rename.click(guarded(ask), page.open_id, [panel.title, panel.editor, panel.confirm])
-    gr.on(
-        [panel.save.click, panel.title.submit],
-        guarded(save),
-        [page.open_id, panel.title],
-        page.header,
+
+def _wire_acts(page: Page) -> Any:
+    panel, database = page.conversations, page.studio.database
+
+    def act(command: str, open_id: str, tab: Tab, view: ListView) -> dict[Any, Any]:
+        done = perform(database, view, command)
+        updates = {panel.said: said_html(done.sentence, done.undo), page.file: done.file}
+        if open_id in done.gone:
+            view.closed = open_id
+            tab.turn_page()
+            updates |= page.show(None)
+        elif done.open:
+            tab.turn_page()
+            updates |= page.show(done.open)
+        elif open_id:
+            updates |= page.show_header(open_id, open_conversation(database, open_id).title)
+        return {**updates, **panel.draw(database, view)}
+
+    acted = panel.act.click(
+        guarded(act),
+        [page.file, page.open_id, page.tab, panel.view],
+        [panel.said, panel.list, page.file, *page.shown],
         show_progress="hidden",
+        trigger_mode="multiple",
+        js="(_, ...rest) => [valueflowLeft.command(), ...rest]",
     )
-    panel.cancel.click(lambda: gr.Column(visible=False), None, panel.editor, queue=False)
-
-
-def _wire_delete(page: Page) -> Any:
-    panel = page.conversations
-
-    def ask(conversation_id: str) -> dict[Any, Any]:
-        view = open_conversation(page.studio.database, conversation_id)
-        question = f"Delete “{escape(view.title)}”? This cannot be undone."
-        return {
-            panel.question: f'<p class="vf-question">{question}</p>',
-            panel.confirm: gr.Column(visible=True),
-            panel.editor: gr.Column(visible=False),
-        }
-
-    def delete(conversation_id: str, tab: Tab) -> dict[Any, Any]:
-        delete_conversation(page.studio.database, conversation_id)
-        tab.turn_page()
-        return page.show(None)
-
-    panel.delete.click(guarded(ask), page.open_id, [panel.question, panel.confirm, panel.editor])
-    panel.keep.click(lambda: gr.Column(visible=False), None, panel.confirm, queue=False)
-    return panel.really.click(
-        guarded(delete), [page.open_id, page.tab], page.shown, show_progress="hidden"
-    )
+    acted.success(None, page.file, None, js=_DOWNLOAD)
+    return acted
 
 
 def _file(page: Page, conversation_id: str, form: str) -> str:
-    """What the browser makes a file of: its name, media type and text, as JSON."""
     text = export_conversation(page.studio.database, conversation_id, form)
-    name = f"valueflow-{conversation_id}.{form}"
-    return json.dumps({"name": name, "type": MEDIA_TYPES[form], "text": text})
+    return file_of(f"valueflow-{conversation_id}.{form}", MEDIA_TYPES[form], text)

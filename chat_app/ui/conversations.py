@@ -1,93 +1,92 @@
-"""The left side: the conversations that are kept."""
+"""The left side: the conversations that are kept, to find, open and put in order."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from chat_app.chat.conversations import list_conversations
+from chat_app.chat.browse import browse
 from chat_app.db.database import Database
-from chat_app.ui.profile_panel import confirmation
+from chat_app.ui.conversation_acts import ListView
+from chat_app.ui.conversation_list import UNTITLED, list_html
 
-UNTITLED = "New conversation"
+__all__ = ["UNTITLED", "ConversationPanel", "build_conversation_panel"]
+
+_TOOLS = """
+<button type="button" class="vf-more" data-menu="list" aria-haspopup="menu"
+ aria-label="Select, import, archive"></button>
+"""
+_PICKED = """
+<div class="vf-picked" role="group" aria-label="The selected conversations">
+<span class="vf-number" role="status">0 selected</span>
+<button type="button" data-do="done" class="vf-hush" aria-label="End selecting">×</button>
+<div><button type="button" data-do="all">All shown</button>
+<button type="button" data-do="export">Export</button>
+<button type="button" data-do="archive">Archive</button>
+<button type="button" data-do="delete">Delete</button></div></div>
+"""
 
 
 @dataclass(frozen=True)
 class ConversationPanel:
-    """The components of the panel."""
+    """The components of the panel. ``open`` and ``act`` are pressed by static/left.js, and
+    ``changed`` by a change of its text asks for the list to be drawn again."""
 
     new: gr.Button
-    empty: gr.HTML
-    list: gr.Radio
-    actions: gr.Row
-    rename: gr.Button
-    delete: gr.Button
-    editor: gr.Column
-    title: gr.Textbox
-    save: gr.Button
-    cancel: gr.Button
-    confirm: gr.Column
-    question: gr.HTML
-    really: gr.Button
-    keep: gr.Button
+    search: gr.Textbox
+    list: gr.HTML
+    said: gr.HTML
+    view: gr.State
+    changed: gr.Textbox
+    open: gr.Button
+    act: gr.Button
 
     @property
     def shown(self) -> list[Any]:
         """Every component that ``show`` changes."""
-        return [self.list, self.empty, self.actions, self.editor, self.confirm]
+        return [self.changed]
 
     def show(self, database: Database, conversation_id: str | None) -> dict[Any, Any]:
-        """The list as it is stored, ``conversation_id`` marked in it; open questions closed."""
-        stored = list_conversations(database)
-        choices = [(each.title or UNTITLED, each.id) for each in stored]
-        return {
-            self.list: gr.Radio(
-                choices=choices, value=conversation_id or None, visible=bool(choices)
-            ),
-            self.empty: gr.HTML(visible=not choices),
-            self.actions: gr.Row(visible=bool(conversation_id)),
-            self.editor: gr.Column(visible=False),
-            self.confirm: gr.Column(visible=False),
-        }
+        """The list may have changed: it is drawn again as soon as the rest stands.
+
+        Which conversation is the open one is marked by the page itself.
+        """
+        return {self.changed: f"{conversation_id or ''} {time.time_ns()}"}
+
+    def draw(self, database: Database, view: ListView) -> dict[Any, Any]:
+        """The list as it is stored; no update where it would look as it does."""
+        html = list_html(browse(database, view))
+        if html == view.drawn:
+            return {}
+        view.drawn = html
+        return {self.list: html}
 
 
 def build_conversation_panel() -> ConversationPanel:
     """Lay the panel out in the current context."""
     gr.HTML('<h2 class="vf-heading">Chats</h2>', js_on_load=None)
     new = gr.Button("New chat", elem_id="vf-new", size="md")
-    empty = gr.HTML(
-        '<p class="vf-hint">Your conversations appear here. They stay on this computer.</p>',
-        js_on_load=None,
-    )
-    chats = gr.Radio(
-        [],
-        label="Conversations",
-        elem_id="vf-conversations",
-        visible=False,
-        interactive=True,
-    )
-    with gr.Row(visible=False, elem_classes="vf-buttons", elem_id="vf-actions") as actions:
-        rename = gr.Button("Rename", size="sm", elem_id="vf-rename")
-        delete = gr.Button("Delete", size="sm", elem_id="vf-delete")
-    with gr.Column(visible=False, elem_classes="vf-confirm", elem_id="vf-editor") as editor:
-        title = gr.Textbox(label="New title", max_lines=1, max_length=200, elem_id="vf-title-edit")
-        with gr.Row(elem_classes="vf-buttons"):
-            save = gr.Button("Save", size="sm", variant="primary", elem_id="vf-title-save")
-            cancel = gr.Button("Cancel", size="sm")
-    confirm, question, really, keep = confirmation("vf-confirm")
+    with gr.Row(elem_id="vf-find"):
+        search = gr.Textbox(
+            label="Search conversations",
+            show_label=False,
+            placeholder="Search",
+            max_lines=1,
+            max_length=200,
+            elem_id="vf-search",
+        )
+        gr.HTML(_TOOLS, js_on_load=None, elem_id="vf-tools")
+    gr.HTML(_PICKED, js_on_load=None, elem_id="vf-picked")
+    chats = gr.HTML("", elem_id="vf-conversations", js_on_load=None)
+    said = gr.HTML("", elem_id="vf-said", js_on_load=None)
     return ConversationPanel(
         new=new,
-        empty=empty,
+        search=search,
         list=chats,
-        actions=actions,
-        rename=rename,
-        delete=delete,
-        editor=editor,
-        title=title,
-        save=save,
-        cancel=cancel,
-        confirm=confirm,
-        question=question,
-        really=really,
-        keep=keep,
+        said=said,
+        view=gr.State(ListView()),
+        changed=gr.Textbox(visible="hidden", show_label=False, elem_id="vf-list-changed"),
+        open=gr.Button("Open", visible="hidden", elem_id="vf-list-open"),
+        act=gr.Button("Do", visible="hidden", elem_id="vf-list-act"),
     )
