@@ -23,7 +23,7 @@ _WORDS = (
     "share money boat brother sister mother friend work house garden winter holiday doctor school "
     "promise secret honest kind brave careful late early old new small great never always often "
     "together alone quiet angry happy trust family neighbour letter market river mountain café"
-).split()
+)
 # One conversation in a hundred has it, so that a search for it finds ten in a thousand.
 RARE = "lighthouse"
 TAGS = ("family", "work", "ideas", "money", "to read again")
@@ -52,7 +52,7 @@ def seed_database(
         for table in (Conversation, Message, Score, ConversationTag):
             rows = [row for each in made for row in each[table]]
             if rows:
-                session.execute(sa.insert(table), rows)
+                session.execute(sa.insert(table.__table__), rows)
     return [each[Conversation][0]["id"] for each in made]
 
 
@@ -126,7 +126,7 @@ def _messages(
             sampling={"temperature": 0.7, "stop": []} if reply else None,
             seed=7 if reply else None,
             finish="stop" if reply else None,
-            tokens=list(range(80)) if reply else None,
+            tokens=list(range(40)) if reply else None,
             counts={"prompt_tokens": 80, "reply_tokens": 80} if reply else None,
             timings={"ttft_s": 0.25, "seconds": 1.5} if reply else None,
         )
@@ -141,7 +141,7 @@ def _text(rng: random.Random, sentences: int) -> str:
 
 
 def _sentence(rng: random.Random, words: int) -> str:
-    return " ".join(rng.choices(_WORDS, k=words)).capitalize()
+    return " ".join(rng.choices(_WORDS.split(), k=words)).capitalize()
 
 
 def _id(rng: random.Random) -> str:

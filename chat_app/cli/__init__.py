@@ -14,6 +14,7 @@ from chat_app import __version__
 from chat_app.cli import (
     bench,
     calibrate,
+    conversations,
     data,
     diagnose,
     explain,
@@ -90,7 +91,7 @@ app.add_typer(profiles.app, name="profile")
 app.add_typer(vectors.app, name="vectors")
 app.add_typer(hives.app, name="hives")
 app.add_typer(vidb.app, name="vidb")
-app.command("conversations")(transcripts.conversations)
+app.add_typer(conversations.app, name="conversations")
 app.command("export")(transcripts.export)
 app.command("import")(transcripts.import_file)
 app.command("verify")(transcripts.verify)

@@ -1,4 +1,4 @@
-"""``valueflow conversations|export|import|verify``: conversations as files."""
+"""``valueflow export|import|verify``: conversations as files."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chat_app.cli.console import note, print_json, print_table, read_file, write_out
+from chat_app.cli.console import print_json, read_file, write_out
 from chat_app.cli.data import export_all
 from chat_app.cli.profiles import database
 from chat_app.errors import ValueflowError
@@ -20,33 +20,6 @@ class Format(StrEnum):
     MD = "md"
     CSV = "csv"
     HTML = "html"
-
-
-def conversations(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
-) -> None:
-    """List the stored conversations, newest first."""
-    from chat_app.chat.conversations import list_conversations
-
-    stored = list_conversations(database())
-    if as_json:
-        print_json(
-            [
-                {
-                    "id": c.id,
-                    "title": c.title,
-                    "created": c.created.isoformat(),
-                    "updated": c.updated.isoformat(),
-                    "messages": c.messages,
-                }
-                for c in stored
-            ]
-        )
-    elif not stored:
-        note("No conversation is stored yet: `valueflow` starts one.")
-    else:
-        rows = [(c.id, f"{c.updated:%Y-%m-%d %H:%M}", str(c.messages), c.title) for c in stored]
-        print_table(("id", "last change", "messages", "title"), rows, right=("messages",))
 
 
 def export(
@@ -75,14 +48,20 @@ def export(
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A transcript: JSON or JSONL, as `export` writes.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A transcript: JSON or JSONL, as `export` writes; or several, a line each."
+        ),
+    ],
 ) -> None:
     """Store the conversation of a transcript, unless it was altered; print its id."""
-    from chat_app.chat.transcript import import_transcript
+    from chat_app.chat.bundle import import_bundle
 
-    data = _read(file)
+    text = read_file(file, "transcript")
     try:
-        print(import_transcript(database(), data))
+        for id in import_bundle(database(), text):
+            print(id)
     except ValueflowError as error:
         raise ValueflowError(f"{file}: {error}") from None
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -39,11 +40,10 @@ def listed(
     ones last. ``tag``: only with it. ``words``: only with them in the title or in a message.
     """
     c = Conversation
-    nothing = sa.null()
-    found = hits(session, words) if words.strip() else None
-    at = (found.c.title_at, found.c.text_at) if found is not None else (nothing, nothing)
-    query = sa.select(c.id, c.title, c.updated, c.pinned, c.archived, *at).where(KEPT)
-    if found is not None:
+    query = sa.select(c.id, c.title, c.updated, c.pinned, c.archived).where(KEPT)
+    if searched := bool(words.strip()):
+        found = hits(session, words)
+        query = query.add_columns(found.c.message_id, found.c.in_title)
         query = query.join(found, found.c.conversation_id == c.id)
     if archived is not None:
         query = query.where(c.archived.is_not(None) if archived else c.archived.is_(None))
@@ -53,6 +53,9 @@ def listed(
     order = (c.archived.is_not(None), c.pinned.is_(None), c.updated.desc(), c.id.desc())
     rows = session.execute(query.order_by(*order).limit(limit)).all()
     tags = tags_of(session, [row.id for row in rows])
+    marked: Sequence[Hit | None] = [None] * len(rows)
+    if searched:
+        marked = shown(session, words, [(r.title, r.message_id, r.in_title) for r in rows])
     return [
         Listed(
             id=row.id,
@@ -61,9 +64,9 @@ def listed(
             pinned=row.pinned is not None,
             archived=row.archived is not None,
             tags=tuple(tags.get(row.id, ())),
-            hit=None if found is None else shown(session, words, row.title, *row[-2:]),
+            hit=hit,
         )
-        for row in rows
+        for row, hit in zip(rows, marked, strict=True)
     ]
 
 
@@ -78,9 +81,7 @@ def all_tags(session: Session) -> dict[str, list[str]]:
     return _by_conversation(session, sa.select(ConversationTag))
 
 
-def _by_conversation(
-    session: Session, query: sa.Select[tuple[ConversationTag]]
-) -> dict[str, list[str]]:
+def _by_conversation(session: Session, query: sa.Select[Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in session.scalars(query.order_by(ConversationTag.tag)):
         found.setdefault(row.conversation_id, []).append(row.tag)
@@ -90,13 +91,13 @@ def _by_conversation(
 def tags_in_use(session: Session) -> dict[str, int]:
     """{tag: how many kept conversations have it}, in the order of the alphabet."""
     query = (
-        sa.select(ConversationTag.tag, sa.func.count())
+        sa.select(ConversationTag.tag, sa.func.count().label("conversations"))
         .join(Conversation)
         .where(KEPT)
         .group_by(ConversationTag.tag)
         .order_by(ConversationTag.tag)
     )
-    return dict(session.execute(query).tuples().all())
+    return {row.tag: row.conversations for row in session.execute(query)}
 
 
 def count_archived(session: Session) -> int:
