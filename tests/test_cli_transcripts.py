@@ -44,6 +44,39 @@ def test_conversations_are_listed(told):
     assert id in run("conversations", home=home).stdout
 
 
+def test_conversations_are_found_and_put_in_order(told, tmp_path):
+    _, id = told
+    (found,) = json.loads(
+        run("conversations", "search", "lend", "bro", "--json", home=told[0]).stdout
+    )
+    assert found["id"] == id
+    assert "lend my brother" in found["text"]
+    home = tmp_path / "own"
+    file = tmp_path / "talk.jsonl"
+    run("export", id, "--format", "jsonl", "--out", str(file), home=told[0])
+    id = run("conversations", "import", str(file), home=home).stdout.strip()
+
+    def listed(*args):
+        return json.loads(run("conversations", "list", *args, "--json", home=home).stdout)
+
+    run("conversations", "rename", id, "On lending", home=home)
+    run("conversations", "pin", id, home=home)
+    tags = run("conversations", "tag", id, "--add", "money", "--add", "family", home=home).stdout
+    assert "family, money" in tags
+    run("conversations", "tag", id, "--remove", "family", home=home)
+    run("conversations", "archive", id, home=home)
+    (one,) = listed("--archived", "--tag", "money")
+    assert (one["title"], one["pinned"], one["tags"]) == ("On lending", True, ["money"])
+    assert listed("--tag", "family") == []
+    assert "#money" in run("conversations", home=home).stdout
+    said = run("conversations", "delete", id, home=home).stderr
+    assert f"restore {id}" in said
+    assert listed() == []
+    assert id in one_sentence(run("export", id, code=1, home=home))
+    run("conversations", "restore", id, home=home)
+    assert [c["id"] for c in listed()] == [id]
+
+
 def test_export_verify_import_is_a_round_trip(told, tmp_path):
     home, id = told
     file = tmp_path / "talk.json"

@@ -73,10 +73,10 @@ def _wire_list(page: Page) -> None:
     """Draw the list again where something about it has changed, or other words are looked for."""
     panel = page.conversations
 
-    def draw(words: str, view: ListView) -> dict[Any, Any]:
+    def draw(words: str, view: ListView) -> Any:
         if words != view.words:
             view.words, view.limit = words, ListView.limit
-        return panel.draw(page.studio.database, view)
+        return panel.draw(page.studio.database, view) or gr.skip()
 
     for event in (panel.changed.change, panel.search.input):
         event(

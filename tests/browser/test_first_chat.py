@@ -142,46 +142,21 @@ def test_a_reply_stays_in_its_own_conversation(endless: ChatPage):
     expect(endless.replies).to_contain_text("Stopped before the end.")
 
 
-def test_rename_open_and_delete(chat: ChatPage):
-    chat.ask("Is it wrong to be late?")
-    conversation, page = chat.conversation, chat.page
-    page.locator("#vf-rename").click()
-    page.locator("#vf-title-edit input").fill("On being late")
-    page.locator("#vf-title-save").click()
-    expect(chat.title).to_have_text("On being late")
-
-    page.locator("#vf-new").click()
-    expect(chat.title).to_have_text("New conversation")
-    expect(chat.questions).to_have_count(0)
-    assert chat.conversation == ""
-    page.locator("#vf-conversations").get_by_text("On being late").click()
-    expect(chat.questions).to_have_text("Is it wrong to be late?")
-    expect(page).to_have_url(f"{chat.address}/?c={conversation}")
-
-    page.locator("#vf-delete").click()
-    expect(page.locator("#vf-confirm")).to_contain_text("On being late")
-    page.locator("#vf-confirm button").get_by_text("Keep it").click()
-    expect(page.locator("#vf-confirm")).to_be_hidden()
-    page.locator("#vf-delete").click()
-    page.locator("#vf-confirm button.stop").click()
-    expect(chat.questions).to_have_count(0)
-    expect(page.locator("#vf-conversations").get_by_text("On being late")).to_have_count(0)
-    chat.open(conversation)
-    expect(chat.questions).to_have_count(0)
-
-
 def test_markup_in_what_a_person_says_does_nothing(chat: ChatPage):
     page, name = chat.page, chat.page.locator("#vf-profile-name input")
     said = "\n".join(PAYLOADS)
     chat.ask(said)
     expect(chat.questions).to_have_text(said, use_inner_text=True)
+    listed = page.locator(".vf-row").first
     for payload in PAYLOADS:
-        page.locator("#vf-rename").click()
-        page.locator("#vf-title-edit input").fill(payload)
-        page.locator("#vf-title-save").click()
+        listed.locator(".vf-link").press("F2")
+        page.locator(".vf-editor").fill(payload)
+        page.locator(".vf-editor").press("Enter")
         expect(chat.title).to_have_text(payload)
-        page.locator("#vf-delete").click()
-        expect(page.locator("#vf-confirm")).to_contain_text(payload)
+        expect(listed.locator(".vf-name")).to_have_text(payload)
+        listed.locator(".vf-link").press("Delete")
+        expect(page.locator("#vf-menu")).to_contain_text(payload)
+        page.keyboard.press("Escape")
         name.fill(payload)
         page.locator("#vf-save").click()
         expect(page.get_by_text(f"Saved “{payload}”.")).to_be_visible()
@@ -191,7 +166,14 @@ def test_markup_in_what_a_person_says_does_nothing(chat: ChatPage):
     expect(chat.questions).to_have_text(said, use_inner_text=True)
     page.locator("#vf-saved input").click()
     expect(page.get_by_role("option", name=PAYLOADS[0])).to_be_visible()
+    listed.locator(".vf-link").press("F2")
+    page.locator(".vf-editor").fill("Markup")
+    page.locator(".vf-editor").press("Enter")
+    for payload in PAYLOADS:
+        page.locator("#vf-search input").fill(payload)
+        expect(listed.locator(".vf-hit mark").first).to_be_visible()
     assert page.locator("#vf-chat img, .user-row script, .vf-title *").count() == 0
+    assert page.locator("#vf-left :is(img, script, a:not([href^='?c=']))").count() == 0
     assert page.locator("a[href^='javascript']").count() == 0
 
 
