@@ -371,10 +371,11 @@
 	addEventListener("resize", () => shut());
 	addEventListener("scroll", () => shut(), true);
 
+	let tries = 0; // the other pages have no list
 	const wait = setInterval(() => {
 		const list = $(LIST);
+		if (list || ++tries > 300) clearInterval(wait);
 		if (!list) return;
-		clearInterval(wait);
 		new MutationObserver((changes) => {
 			// What this script does to rows itself is no drawing.
 			if (changes.some((c) => [...c.addedNodes].some((n) => n.querySelector?.(".vf-list") || n.matches?.(".vf-list"))))
