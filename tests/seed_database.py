@@ -51,8 +51,8 @@ def seed_database(
     with database.write() as session:
         for table in (Conversation, Message, Score, ConversationTag):
             rows = [row for each in made for row in each[table]]
-            if rows:
-                session.execute(sa.insert(table.__table__), rows)
+            if rows:  # by the connection, which makes one statement of them all
+                session.connection().execute(sa.insert(table), rows)
     return [each[Conversation][0]["id"] for each in made]
 
 

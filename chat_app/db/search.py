@@ -125,8 +125,8 @@ def _folded(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _folded_letter(letter: str) -> str:
-    base, *marks = unicodedata.normalize("NFD", letter)
-    small = (base if all(unicodedata.combining(m) for m in marks) else letter).lower()
+    parts = unicodedata.normalize("NFD", letter)
+    small = (parts[0] if all(map(unicodedata.combining, parts[1:])) else letter).lower()
     return small if len(small) == 1 else letter
 
 
