@@ -202,14 +202,14 @@
 			kind === "title" ? `New title for “${before}”` : "Tags, with commas between them",
 		);
 		editing = { id, kind, value: field.value };
-		each.classList.add("vf-editing");
+		each.classList.add("vf-renaming");
 		$(".vf-link", each).before(field);
 		field.focus();
 		if (value === null) field.select();
 		const end = (keep) => {
 			if (!editing || !field.isConnected) return;
 			editing = null;
-			each.classList.remove("vf-editing");
+			each.classList.remove("vf-renaming");
 			const said = field.value;
 			const back = document.activeElement === field;
 			field.remove();
@@ -217,7 +217,7 @@
 			if (!keep || said.trim() === before) return;
 			if (kind === "tags") act({ do: "tag", ids: [id], tags: said });
 			else if (said.trim()) {
-				$(".vf-name", each).textContent = said.trim();
+				$(".vf-topic", each).textContent = said.trim();
 				act({ do: "rename", ids: [id], title: said });
 			}
 		};

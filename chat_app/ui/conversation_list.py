@@ -36,7 +36,7 @@ def said_html(sentence: str, undo: str = "") -> str:
         return ""
     button = f'<button type="button" data-do="undo">{escape(undo)}</button>' if undo else ""
     return (
-        f'<div class="vf-said"><span>{escape(sentence)}</span>{button}'
+        f'<div class="vf-told"><span>{escape(sentence)}</span>{button}'
         '<button type="button" class="vf-hush" data-do="hush" aria-label="Dismiss">×</button></div>'
     )
 
@@ -52,7 +52,7 @@ def _filters(listing: Listing) -> str:
         chips = (
             f'<button type="button" class="vf-tag" data-do="filter" data-tag="{escape(tag)}" '
             f'aria-pressed="{str(tag == listing.browsing.tag).lower()}">{escape(tag)}'
-            f'<span class="vf-count" aria-hidden="true">{count}</span></button>'
+            f'<span class="vf-tagged" aria-hidden="true">{count}</span></button>'
             for tag, count in listing.tags.items()
         )
         parts.append(
@@ -97,9 +97,9 @@ def _words(each: Listed) -> str:
     """What a row says: the title, where the searched words are, the tags."""
     hit = each.hit
     title = _marked(hit.title) if hit and hit.title else escape(each.title or UNTITLED)
-    parts = [f'<span class="vf-name">{title}</span>']
+    parts = [f'<span class="vf-topic">{title}</span>']
     if hit and hit.text:
-        parts.append(f'<span class="vf-hit">{_marked(hit.text)}</span>')
+        parts.append(f'<span class="vf-where">{_marked(hit.text)}</span>')
     if each.tags:
         tags = "".join(f"<span>{escape(tag)}</span>" for tag in each.tags)
         parts.append(f'<span class="vf-labels">{tags}</span>')

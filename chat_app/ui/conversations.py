@@ -79,7 +79,7 @@ def build_conversation_panel() -> ConversationPanel:
         gr.HTML(_TOOLS, js_on_load=None, elem_id="vf-tools")
     gr.HTML(_PICKED, js_on_load=None, elem_id="vf-picked")
     chats = gr.HTML("", elem_id="vf-conversations", js_on_load=None)
-    said = gr.HTML("", elem_id="vf-said", js_on_load=None)
+    said = gr.HTML("", elem_id="vf-told", js_on_load=None)
     return ConversationPanel(
         new=new,
         search=search,

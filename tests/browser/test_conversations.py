@@ -60,7 +60,7 @@ def test_a_page_of_a_thousand_is_shown_and_found_in(reader: ChatPage):
     search = page.locator("#vf-search input")
     search.fill(RARE[:7])
     expect(rows(reader)).to_have_count(10)
-    expect(rows(reader).first.locator(".vf-hit mark")).to_have_text(RARE[:7])
+    expect(rows(reader).first.locator(".vf-where mark")).to_have_text(RARE[:7])
     search.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -113,11 +113,11 @@ def test_keys_rename_pin_tag_and_delete(reader: ChatPage):
     expect(mine).to_have_count(0)
     expect(reader.questions).to_have_count(0)
     assert reader.conversation == ""
-    page.locator("#vf-said").get_by_role("button", name="Undo").click()
+    page.locator("#vf-told").get_by_role("button", name="Undo").click()
     expect(reader.title).to_have_text("On being late")
     assert reader.conversation == conversation
     choose(reader, mine, "Delete")
-    expect(page.locator("#vf-said")).to_contain_text("Deleted “On being late”.")
+    expect(page.locator("#vf-told")).to_contain_text("Deleted “On being late”.")
     reader.open(conversation)
     expect(page.locator(".toast-body")).to_contain_text("may have been deleted")
     expect(mine).to_have_count(0)
@@ -139,7 +139,7 @@ def test_several_at_once_go_to_a_file_and_to_the_archive_and_back(reader: ChatPa
     assert [json.loads(line)["conversation"]["title"] for line in lines] == titles
 
     page.locator(".vf-picked").get_by_role("button", name="Archive").click()
-    expect(page.locator("#vf-said")).to_contain_text("Archived 3 conversations.")
+    expect(page.locator("#vf-told")).to_contain_text("Archived 3 conversations.")
     expect(row(reader, titles[0])).to_have_count(0)
     page.locator("#vf-tools .vf-more").click()
     page.get_by_role("menuitem", name=re.compile("Archived")).click()
@@ -160,7 +160,7 @@ def test_several_at_once_go_to_a_file_and_to_the_archive_and_back(reader: ChatPa
         with page.expect_file_chooser() as chooser:
             page.get_by_role("menuitem", name="Import").click()
         chooser.value.set_files(file)
-        place = "#vf-said" if file == exported else ".toast-body"
+        place = "#vf-told" if file == exported else ".toast-body"
         expect(page.locator(place)).to_contain_text(said)
     expect(reader.title).to_have_text(titles[0])
     assert reader.conversation not in lines[0]

@@ -153,7 +153,7 @@ def test_markup_in_what_a_person_says_does_nothing(chat: ChatPage):
         page.locator(".vf-editor").fill(payload)
         page.locator(".vf-editor").press("Enter")
         expect(chat.title).to_have_text(payload)
-        expect(listed.locator(".vf-name")).to_have_text(payload)
+        expect(listed.locator(".vf-topic")).to_have_text(payload)
         listed.locator(".vf-link").press("Delete")
         expect(page.locator("#vf-menu")).to_contain_text(payload)
         page.keyboard.press("Escape")
@@ -171,7 +171,7 @@ def test_markup_in_what_a_person_says_does_nothing(chat: ChatPage):
     page.locator(".vf-editor").press("Enter")
     for payload in PAYLOADS:
         page.locator("#vf-search input").fill(payload)
-        expect(listed.locator(".vf-hit mark").first).to_be_visible()
+        expect(listed.locator(".vf-where mark").first).to_be_visible()
     assert page.locator("#vf-chat img, .user-row script, .vf-title *").count() == 0
     assert page.locator("#vf-left :is(img, script, a:not([href^='?c=']))").count() == 0
     assert page.locator("a[href^='javascript']").count() == 0
