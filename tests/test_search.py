@@ -108,6 +108,9 @@ def test_the_index_follows_every_change(database, talk):
     assert indexed(database) == 3
     assert purge(database, before=now().replace(year=2100)) == 1
     assert indexed(database) == 0
+    with database.read() as session:
+        kept = session.scalars(sa.text("SELECT block FROM search_data")).all()
+    assert not any(b"matter" in block or b"brother" in block for block in kept)
 
 
 def test_a_reply_is_found_once_it_has_ended(database):

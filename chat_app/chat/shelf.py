@@ -9,6 +9,7 @@ from chat_app.chat.conversations import storable
 from chat_app.db.conversations import get_conversation
 from chat_app.db.database import Database, DatabaseError
 from chat_app.db.listing import tags_in_use, tags_of
+from chat_app.db.search import forget_words
 from chat_app.db.tables import Conversation, ConversationTag, Message, now
 from chat_app.errors import ValueflowError
 
@@ -64,6 +65,7 @@ def purge(database: Database, before: datetime | None = None) -> int:
         session.execute(sa.update(Message).where(messages).values(parent_id=None))
         session.execute(sa.delete(Message).where(messages))
         gone = session.execute(sa.delete(Conversation).where(Conversation.deleted < before))
+        forget_words(session)
         return int(getattr(gone, "rowcount", 0))
 
 

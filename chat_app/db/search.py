@@ -85,6 +85,12 @@ def shown(session: Session, words: str, found: Sequence[tuple[str, str | None, b
     ]
 
 
+def forget_words(session: Session) -> None:
+    """Let the index forget the words of what was deleted; by itself it only marks them."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(sa.text("INSERT INTO search (search) VALUES ('optimize')"))
+
+
 def mark(text: str, terms: re.Pattern[str]) -> Marked:
     """``text`` cut where ``terms`` begin and end, whatever their case and accents."""
     pieces: list[tuple[str, bool]] = []

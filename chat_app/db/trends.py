@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from chat_app.db.conversations import KEPT
 from chat_app.db.tables import Conversation, Message, Score
 
 
@@ -98,7 +99,7 @@ def measured_conversations(session: Session, most: int) -> list[tuple[str, str]]
     scored = sa.exists().where(
         Message.conversation_id == Conversation.id, Score.message_id == Message.id
     )
-    query = sa.select(Conversation.id, Conversation.title).where(scored)
+    query = sa.select(Conversation.id, Conversation.title).where(scored, KEPT)
     found = session.execute(query.order_by(Conversation.updated.desc()).limit(most))
     return [(id, title) for id, title in found]
 
@@ -114,7 +115,8 @@ def model_names(session: Session) -> list[str]:
 
 
 def _distinct(session: Session, column: Any) -> list[str]:
-    query = sa.select(column).where(Message.role == "assistant", column.is_not(None)).distinct()
+    replies = sa.select(column).select_from(Message).join(Conversation)
+    query = replies.where(Message.role == "assistant", column.is_not(None), KEPT).distinct()
     return sorted(session.scalars(query), key=str.casefold)
 
 
@@ -140,7 +142,8 @@ def _latest(which: Which) -> sa.Subquery:
             place.label("place"),
         )
         .join(Message, Message.id == Score.message_id)
-        .where(*_conditions(which, profile))
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(KEPT, *_conditions(which, profile))
         .subquery()
     )
     return sa.select(query).where(query.c.place == 1).subquery()

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from chat_app.db.database import Database
 from chat_app.db.errors import DatabaseError, in_words
+from chat_app.db.search import forget_words
 from chat_app.db.tables import Base, CalibrationCell, CalibrationRow
 from chat_app.files import written_whole
 
@@ -51,6 +52,7 @@ def empty(database: Database) -> dict[str, int]:
         }
         for table in tables:
             session.execute(sa.delete(table))
+        forget_words(session)
     _shrink(database)
     return held
 
