@@ -318,7 +318,7 @@
 		if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
 			event.preventDefault();
 			if (!$("#vf-left.open")) $("#vf-left .toggle-button")?.click();
-			$("#vf-search input")?.focus();
+			$("#vf-list-search input")?.focus();
 			return;
 		}
 		const menu_box = event.target.closest?.("#vf-menu");
@@ -332,7 +332,7 @@
 				move(event, items, items.indexOf(event.target));
 			return;
 		}
-		if (event.target.closest?.("#vf-search")) {
+		if (event.target.closest?.("#vf-list-search")) {
 			const [first] = all(`${LIST} .vf-link`);
 			if (event.key === "ArrowDown" && first) {
 				event.preventDefault();

@@ -165,9 +165,8 @@ def _import(database: Database, view: ListView, asked: dict[str, Any]) -> Done:
     except ValueflowError as error:
         raise ValueflowError(f"{name}: {error}") from None
     _widen(view)
-    return Done(
-        f"Imported {_named(database, ids)}; every message is as it was written.", open=ids[0]
-    )
+    sentence = f"Imported {_named(database, ids)}. Every message is as it was written."
+    return Done(sentence, open=ids[0])
 
 
 def _filter(database: Database, view: ListView, asked: dict[str, Any]) -> Done:

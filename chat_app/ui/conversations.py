@@ -74,7 +74,7 @@ def build_conversation_panel() -> ConversationPanel:
             placeholder="Search",
             max_lines=1,
             max_length=200,
-            elem_id="vf-search",
+            elem_id="vf-list-search",
         )
         gr.HTML(_TOOLS, js_on_load=None, elem_id="vf-tools")
     gr.HTML(_PICKED, js_on_load=None, elem_id="vf-picked")

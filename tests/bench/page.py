@@ -79,7 +79,7 @@ def searching(page: Page) -> list[float]:
     words = ["money", RARE, "garden", "moun", "brother bo", "li", "zzz", "the", "holiday s", "a"]
     return measured(
         page,
-        lambda n: _TYPE.format(field="#vf-search input", text=words[n]),
+        lambda n: _TYPE.format(field="#vf-list-search input", text=words[n]),
         lambda n: (
             f"[...document.querySelectorAll('.vf-hint')].some(h => h.textContent.includes("
             f"'“{words[n]}”')) || [...{_ROWS}].length && [...{_ROWS}].every(r => [...r"

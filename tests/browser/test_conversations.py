@@ -57,7 +57,7 @@ def test_a_page_of_a_thousand_is_shown_and_found_in(reader: ChatPage):
     page.get_by_role("button", name="Show more").click()
     expect(rows(reader)).to_have_count(120)
 
-    search = page.locator("#vf-search input")
+    search = page.locator("#vf-list-search input")
     search.fill(RARE[:7])
     expect(rows(reader)).to_have_count(10)
     expect(rows(reader).first.locator(".vf-where mark")).to_have_text(RARE[:7])

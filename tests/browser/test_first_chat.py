@@ -170,7 +170,7 @@ def test_markup_in_what_a_person_says_does_nothing(chat: ChatPage):
     page.locator(".vf-editor").fill("Markup")
     page.locator(".vf-editor").press("Enter")
     for payload in PAYLOADS:
-        page.locator("#vf-search input").fill(payload)
+        page.locator("#vf-list-search input").fill(payload)
         expect(listed.locator(".vf-where mark").first).to_be_visible()
     assert page.locator("#vf-chat img, .user-row script, .vf-title *").count() == 0
     assert page.locator("#vf-left :is(img, script, a:not([href^='?c=']))").count() == 0
