@@ -87,7 +87,7 @@ class _Run:
         self._replies = 0
 
     def go(self, values: Sequence[str]) -> Calibration:
-        row = self._row()
+        row = self._row(values)
         cells = self._kept(row)
         doses = [("", 0.0)] + [(value, c) for value in values for c in self.grid if c]
         # A value in a person's own words that was not scored the last time is scored now.
@@ -95,16 +95,27 @@ class _Run:
             del cells["", 0.0]
         missing = [dose for dose in doses if dose not in cells]
         self._replies, self._replies_done = len(missing) * self.course.n, 0
-        for value, coefficient in missing:
-            cells[value, coefficient] = self._measure(row, value, coefficient, values)
+        try:
+            for value, coefficient in missing:
+                cells[value, coefficient] = self._measure(row, value, coefficient, values)
+        except BaseException:
+            # What is whole serves the chat, though the rest is missing.
+            if self._whole(cells) and self._model_stayed:
+                self._finish(row, cells)
+            raise
+        return self._finish(row, cells)
+
+    def _finish(self, row: CalibrationRow, cells: Cells) -> Calibration:
+        """Store the calibration as far as it has come."""
         finished = self._calibration(cells)
         with self.studio.database.write() as session:
             stored = session.get_one(CalibrationRow, row.id)
             stored.finished, stored.updated = finished.to_json(), now()
         return finished
 
-    def _row(self) -> CalibrationRow:
-        """The calibration of this model, measure and course, begun now or earlier."""
+    def _row(self, values: Sequence[str]) -> CalibrationRow:
+        """The calibration of this model, measure and course, begun now or earlier. It notes what
+        is wanted, so that it can be gone on with by itself."""
         how = self._how()
         # Names are for people, and do not make another measurement.
         key = sha256([asdict(self.basis) | {"model_name": ""}, how])
@@ -119,6 +130,9 @@ class _Run:
                     how=how,
                 )
                 session.add(row)
+            wanted = dict.fromkeys([*row.how.get("wanted", ()), *values])
+            row.how = {**how, "wanted": list(wanted), "asked": list(self.course.prompts)}
+            row.updated = now()
             return row
 
     def _how(self) -> dict[str, Any]:
@@ -155,6 +169,7 @@ class _Run:
     def _measure(
         self, row: CalibrationRow, value: str, coefficient: float, values: Sequence[str]
     ) -> CalibrationCell:
+        self._same_model()
         how = self._composition(value, coefficient)
         replies = answers(self.studio, self.course, how, self._told)
         texts = [reply.text if reply.text.strip() else "." for reply in replies]
@@ -168,6 +183,7 @@ class _Run:
             scores={v: [round(each[v].intensity, 2) for each in found] for v in scored},
             surprise=surprise(self.studio, self.course, replies),
         )
+        self._same_model()
         with self.studio.database.write() as session:
             for old in cells_of(session, row.id):
                 if (old.value, old.coefficient) == (value, coefficient):
@@ -175,6 +191,18 @@ class _Run:
             session.flush()
             session.add(cell)
         return cell
+
+    @property
+    def _model_stayed(self) -> bool:
+        return self.studio.model.info.sha256 == self.basis.model_sha256
+
+    def _same_model(self) -> None:
+        """Raises ValueflowError where the studio was given another model meanwhile."""
+        if not self._model_stayed:
+            raise ValueflowError(
+                f"Another model was loaded, so the calibration of {self.basis.model_name} has "
+                "stopped: load that model again and resume."
+            )
 
     def _scored(self, value: str, coefficient: float, values: Sequence[str]) -> list[str]:
         """The values that a cell's replies are scored for."""
@@ -188,19 +216,24 @@ class _Run:
         return [value for value in STEERED if value in known]
 
     def _told(self) -> None:
+        self._same_model()
         self._replies_done += 1
         if self._progress:
             self._progress("Asking at each dose", self._replies_done, self._replies)
 
-    def _calibration(self, cells: Cells) -> Calibration:
-        """The curves of all values of which every dose was measured."""
-        rest = cells["", 0.0]
+    def _whole(self, cells: Cells) -> list[str]:
+        """The values of which every dose was measured."""
+        rest = cells.get(("", 0.0))
         steered = dict.fromkeys(value for value, _ in cells if value)
-        whole = [
+        return [
             value
             for value in steered
-            if value in rest.scores and all((value, c) in cells for c in self.grid if c)
+            if rest and value in rest.scores and all((value, c) in cells for c in self.grid if c)
         ]
+
+    def _calibration(self, cells: Cells) -> Calibration:
+        """The curves of all values of which every dose was measured."""
+        whole = self._whole(cells)
         directions = self.studio.directions_of(whole) if "vector" in self.method else {}
         return Calibration(
             self.basis,

@@ -1,11 +1,10 @@
 """Which calibration a chat goes by: the person's own, else the one that comes with the program."""
 
 import logging
-from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from chat_app.db.calibrations import finished_calibrations, last_finished
+from chat_app.db.calibrations import Stamp, finished_calibrations, last_finished
 from chat_app.db.database import DatabaseError
 from chat_app.settings import data_path
 from chat_app.steering.calibration import Basis, Calibration, CalibrationError
@@ -29,8 +28,9 @@ def basis_of(studio: "Studio", method: str) -> Basis:
     )
 
 
-def latest(studio: "Studio", method: str) -> datetime | None:
-    """When the studio's model was last calibrated in its database; None where it never was."""
+def latest(studio: "Studio", method: str) -> Stamp | None:
+    """What changes when the studio's model is calibrated in its database, or such a calibration
+    is deleted; None where there is none."""
     if not _has_database(studio):
         return None
     try:
@@ -47,20 +47,27 @@ def find_calibration(studio: "Studio", method: str) -> Calibration | None:
     database, else the one that comes with the program. None where there is none."""
     basis = basis_of(studio, method)
     found = [each for each in _stored(studio, method) if each.basis.fits(basis)]
-    builtin = data_path("models", f"calibration-{method.replace('+', '-')}.json")
-    if builtin.is_file():
-        try:
-            shipped = Calibration.load(builtin)
-        except CalibrationError as error:
-            logger.warning("%s", error)
-        else:
-            found += [shipped] if shipped.basis.fits(basis) else []
+    shipped = builtin_calibration(method)
+    if shipped and shipped.basis.fits(basis):
+        found.append(shipped)
     if not found:
         return None
     whole = reduce(Calibration.over, found)
     if "vector" in method and studio.model.info.steerable:
         whole = whole.fitting(studio.directions_of(whole.responses))
     return whole if whole.responses else None
+
+
+def builtin_calibration(method: str) -> Calibration | None:
+    """That of the built-in model, which comes with the program; None where none does."""
+    path = data_path("models", f"calibration-{method.replace('+', '-')}.json")
+    if not path.is_file():
+        return None
+    try:
+        return Calibration.load(path)
+    except CalibrationError as error:
+        logger.warning("%s", error)
+        return None
 
 
 def _has_database(studio: "Studio") -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from chat_app.ui.pages import compare, settings, trends, values
+from chat_app.ui.pages import calibrate, compare, settings, trends, values
 from chat_app.ui.services import Services
 
 
@@ -21,6 +21,7 @@ class Other:
 OTHERS: tuple[Other, ...] = (
     Other("Compare", "compare", compare.build),
     Other("Values", "values", values.build),
+    Other("Calibrate", "calibrate", calibrate.build),
     Other("Trends", "trends", trends.build),
     Other("Settings", "settings", settings.build),
 )
