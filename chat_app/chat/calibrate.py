@@ -174,7 +174,8 @@ class _Run:
         replies = answers(self.studio, self.course, how, self._told)
         texts = [reply.text if reply.text.strip() else "." for reply in replies]
         scored = self._scored(value, coefficient, values)
-        found = self.studio.evaluator.measure_many(texts, scored)
+        with self.studio.measuring:
+            found = self.studio.evaluator.measure_many(texts, scored)
         cell = CalibrationCell(
             calibration_id=row.id,
             value=value,

@@ -126,11 +126,13 @@ class Calibrating:
         studio = self._studio
         how = studio.at_doses(method, {value: grid_of(method)[-1]})
         few = replace(course, prompts=course.prompts[:_PROBED], replies=1)
-        studio.evaluator.measure_many(["."], [value])
+        with studio.measuring:
+            studio.evaluator.measure_many(["."], [value])
         begun = time.monotonic()
         replies = answers(studio, few, how)
         texts = [reply.text.strip() or "." for reply in replies]
-        studio.evaluator.measure_many(texts, [value])
+        with studio.measuring:
+            studio.evaluator.measure_many(texts, [value])
         surprise(studio, few, replies)
         spent = time.monotonic() - begun
         self._speeds[studio.model.info.sha256, method] = spent / few.n

@@ -74,7 +74,13 @@ class ChatPage:
     def reload(self) -> None:
         self._leave(self.page.reload)
 
-    def _leave(self, go: Callable[[], object]) -> None:
+    def visit(self, name: str) -> None:
+        """Another page, by its name in the bar."""
+        link = self.page.locator(".nav-holder nav").get_by_text(name, exact=True)
+        body = "body.vf-ready.vf-loaded" if name == "Chat" else "body.vf-ready"
+        self._leave(link.click, f'{body} .nav-holder [aria-current]:text-is("{name}")')
+
+    def _leave(self, go: Callable[[], object], ready: str = "body.vf-ready.vf-loaded") -> None:
         """To another page, until the drawers are in place and the server's first answer is there.
 
         Leaving ends the old page's open requests; what it says of that in its last moments does
@@ -83,7 +89,7 @@ class ChatPage:
         before = self.errors[:]
         self.page.once("framenavigated", lambda _: self.errors.__setitem__(slice(None), before))
         go()
-        self.page.wait_for_selector("body.vf-ready.vf-loaded")
+        self.page.wait_for_selector(ready)
 
     def slide(self, value: str, intensity: int) -> None:
         """With the keyboard, from the slider's left end, as a person without a mouse would."""
