@@ -172,7 +172,7 @@ def _mark(page: _Page, value: str) -> Any:
     """What the progress shows depends on; what was shown under the same mark need not be again."""
     now = page.calibrating.now
     if now is None:
-        return ("idle", len(list_calibrations(page.database)))
+        return ("idle",)
     loading = "" if now.of else page.services.loading.words()
     return (now.state, now.done, now.done // now.course.n, value, loading)
 
@@ -205,11 +205,16 @@ def _look(page: _Page, value: str, before: Any) -> dict[Any, Any]:
     return {**updates, **_listed(page)}
 
 
-def _listed(page: _Page, chosen: str | None = None) -> dict[Any, Any]:
+def _listed(page: _Page) -> dict[Any, Any]:
+    """The list as it is stored; what is chosen in it stays so."""
+    choices = _choices(page)
+    empty = gr.HTML(visible=not choices["visible"])
+    return {page.shelf.list: gr.Radio(**choices), page.shelf.empty: empty}
+
+
+def _choices(page: _Page) -> dict[str, Any]:
     kept = list_calibrations(page.database)
-    choices = [(list_label(each), each.id) for each in kept]
-    update = {"choices": choices, "visible": bool(kept)} | ({"value": chosen} if chosen else {})
-    return {page.shelf.list: gr.Radio(**update), page.shelf.empty: gr.HTML(visible=not kept)}
+    return {"choices": [(list_label(each), each.id) for each in kept], "visible": bool(kept)}
 
 
 def _wire_shelf(blocks: gr.Blocks, page: _Page) -> None:
@@ -240,7 +245,7 @@ def _wire_shelf(blocks: gr.Blocks, page: _Page) -> None:
         delete_calibration(database, id)
         return {
             **_listed(page),
-            shelf.list: gr.Radio(choices=_choices(page), value=None),
+            shelf.list: gr.Radio(**_choices(page), value=None),
             shelf.opened: gr.Column(visible=False),
             shelf.confirm: gr.Column(visible=False),
         }
@@ -252,10 +257,6 @@ def _wire_shelf(blocks: gr.Blocks, page: _Page) -> None:
     shelf.delete.click(guarded(ask), shelf.list, [shelf.question, shelf.confirm], **quiet)
     shelf.really.click(guarded(delete), shelf.list, [*page.listed, *page.opened], **quiet)
     shelf.keep.click(lambda: gr.Column(visible=False), None, shelf.confirm, queue=False)
-
-
-def _choices(page: _Page) -> list[tuple[str, str]]:
-    return [(list_label(each), each.id) for each in list_calibrations(page.database)]
 
 
 def _open(page: _Page, kept: Kept) -> dict[Any, Any]:

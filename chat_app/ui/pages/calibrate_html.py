@@ -57,10 +57,10 @@ def news_html(running: Running, loading: str) -> str:
         '<div class="vf-bar" role="progressbar" aria-label="Calibration" aria-valuemin="0" '
         f'aria-valuemax="100" aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
     )
-    return (
-        f'<h2 class="vf-section">{title}</h2>{bar}<p class="vf-news" role="status">'
-        f"{_words(running, loading)}</p>"
-    )
+    # Read out when it ends; every reply would be too often.
+    role = "" if running.active else ' role="status"'
+    words = _words(running, loading)
+    return f'<h2 class="vf-section">{title}</h2>{bar}<p class="vf-news"{role}>{words}</p>'
 
 
 def _words(running: Running, loading: str) -> str:
