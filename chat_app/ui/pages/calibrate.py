@@ -150,9 +150,9 @@ def _wire_progress(blocks: gr.Blocks, page: _Page) -> None:
     progress = page.progress
     seen = gr.State(None)
 
-    def look(value: str, before: Any) -> dict[Any, Any]:
+    def look(value: str, before: Any) -> Any:
         now = _mark(page, value)
-        return {seen: now, **_look(page, value, before)} if now != before else {}
+        return {seen: now, **_look(page, value, before)} if now != before else gr.skip()
 
     def stop(value: str) -> dict[Any, Any]:
         page.calibrating.stop()
@@ -220,8 +220,8 @@ def _choices(page: _Page) -> dict[str, Any]:
 def _wire_shelf(blocks: gr.Blocks, page: _Page) -> None:
     shelf, database = page.shelf, page.database
 
-    def open_one(id: str) -> dict[Any, Any]:
-        return _open(page, find_kept(database, id)) if id else {}
+    def open_one(id: str) -> Any:
+        return _open(page, find_kept(database, id)) if id else gr.skip()
 
     def show(id: str, value: str) -> Any:
         found = curve(database, id, value) if id and value else None

@@ -15,7 +15,7 @@ Width = Literal["reading", "wide"]
 def frame(title: str, lead: str, *, width: Width = "wide") -> Iterator[None]:
     """What is laid out inside stands below ``title`` and ``lead``, in a column that is as wide as
     a text may be ("reading", 860 pixels) or as tables and columns need ("wide", 1240)."""
-    with gr.Column(elem_id="vf-page", elem_classes=f"vf-{width}"):
+    with gr.Column(elem_id="vf-page", elem_classes=f"vf-page-{width}"):
         gr.HTML(
             f'<header class="vf-page-head"><h1>{escape(title)}</h1><p>{escape(lead)}</p></header>',
             js_on_load=None,
