@@ -32,6 +32,7 @@ def test_the_bar_leads_to_every_page_and_light_or_dark_stays(chat: ChatPage):
         for width, height in SIZES:
             page.set_viewport_size({"width": width, "height": height})
             bar = page.locator(".nav-holder").bounding_box()
+            assert bar
             assert bar["x"] == 0
             assert bar["height"] <= 48
             expect(page.locator("#vf-theme")).to_be_in_viewport()
