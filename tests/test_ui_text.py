@@ -20,6 +20,8 @@ PAYLOADS = [
     "<style>body{display:none}</style>",
     "</span><iframe src=http://example.org></iframe>",
     "abc \u202egnp.exe\u2069",
+    "```mermaid\ngraph TD; A[<img src=x>]\n```",
+    "> ~~~~\u00a0Mermaid x\n",
 ]
 nasty = st.one_of(
     st.sampled_from(PAYLOADS),
@@ -68,6 +70,12 @@ def test_a_chip_holds_no_markup_of_others(label, target, intensity, stderr, note
     read = Reader(chips_html([chip], [note]) + summary_html({label: target}))
     assert read.tags <= {"div", "span", "b", "p"}
     assert read.attributes <= {"class", "role", "title", "aria-label"}
+
+
+@given(nasty)
+def test_no_code_is_drawn_as_a_diagram(text: str):
+    shown = markdown_without_html(text)
+    assert not re.search(r"(```|~~~)[^\S\n]*mermaid", shown, re.IGNORECASE)
 
 
 @given(nasty)

@@ -21,6 +21,8 @@ _CODE = re.compile(
     r"|(?<![`\\])(?P<ticks>`+)(?!`)[^\n]+?(?<!`)(?P=ticks)(?!`)",
     re.DOTALL | re.MULTILINE,
 )
+# Gradio draws such code as a diagram, whose labels may hold HTML and images.
+_DIAGRAM = re.compile(r"(`{3,}|~{3,})(?:[^\S\n]|\ufeff)*mermaid", re.IGNORECASE)
 _MARKS = re.compile(r"[\\`*_\[\]<>~|&]|^[ \t]*(?:[#+=-]|\d+(?=[.)]))", re.MULTILINE)
 _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
@@ -36,11 +38,13 @@ def escape(text: str) -> str:
 
 
 def markdown_without_html(text: str) -> str:
-    """A model's Markdown with its HTML shown as text and its images as links, never loaded.
+    """A model's Markdown with its HTML shown as text, its images as links that are never loaded,
+    and its diagrams as code.
 
     >>> markdown_without_html("**so** <img src=x> and `a < b`")
     '**so** &lt;img src=x> and `a < b`'
     """
+    text = _DIAGRAM.sub(r"\1text", text)
     parts, end = [], 0
     for code in _CODE.finditer(text):
         parts += [_defuse(text[end : code.start()]), code.group()]
