@@ -149,7 +149,7 @@ def test_a_reply_goes_on_without_its_page_and_is_stopped_there(
     other = ChatPage(context.new_page(), endless.address)
     other.open(conversation)
     expect(other.page.locator("#vf-box .stop-button")).to_be_visible()
-    other.page.locator("#vf-box .stop-button").click()
+    other.page.keyboard.press("Escape")
     for tab in (other, endless):
         tab.wait_until_ready()
         expect(tab.replies).to_contain_text("Stopped before the end.")
@@ -193,7 +193,7 @@ def test_what_is_left_when_the_server_is_killed_in_a_reply(
         chat.wait_until_ready()
         act(chat.replies.last, "go_on")
         expect(words(chat)).to_have_text(at_least(len(said) + 20))
-        chat.page.locator("#vf-box .stop-button").click()
+        chat.page.keyboard.press("Escape")
         chat.wait_until_ready()
         expect(chat.replies).to_contain_text("Stopped before the end.")
         assert chat.outside == []
