@@ -1,6 +1,7 @@
 import pytest
 
 from chat_app.chat.presets import PRESETS
+from chat_app.chat.profile_versions import difference, profile_versions, restore_version
 from chat_app.chat.profiles import (
     UnknownProfile,
     delete_profile,
@@ -12,6 +13,7 @@ from chat_app.chat.profiles import (
 )
 from chat_app.db.profiles import find_profile
 from chat_app.values.profile import Profile
+from chat_app.values.taxonomy import STEERED
 
 KIND = Profile("kind", {"svt/benevolence": 8, "svt/power": 0}, "for hard days", "prompt")
 
@@ -56,7 +58,7 @@ def test_a_saved_profile_goes_before_the_preset_of_its_name(database):
 
 
 def test_presets_differ_and_can_be_steered_by():
-    assert len({p.name for p in PRESETS}) == len(PRESETS) >= 6
+    assert len({p.name for p in PRESETS}) == len(PRESETS) >= 12
     assert all(p.targets and p.description and p.method == "vector" for p in PRESETS)
 
 
@@ -82,3 +84,40 @@ def test_copies_get_names_of_their_own(database):
     assert names == ["kind copy", "kind copy 2", "kind copy 3"]
     assert load_profile(database, "kind copy 2").targets == KIND.targets
     assert duplicate_profile(database, "Adventurer").name == "Adventurer copy"
+
+
+def test_saving_keeps_what_stood_under_the_name(database):
+    first = Profile("kind", {"svt/benevolence": 6, "svt/face": 1})
+    second = Profile("kind", {"svt/benevolence": 8, "svt/power": -4}, method="prompt")
+    for profile in (first, second, second):
+        save_profile(database, profile)
+    now, before = profile_versions(database, "kind")
+    assert (now.id, now.profile) == (None, second)
+    assert before.profile == first
+    assert now.change == (
+        "Benevolence +6 → +8, Face +1 left out, Power −4 added, method vector → prompt"
+    )
+    assert before.change == "the first"
+    assert before.saved <= now.saved
+
+    assert restore_version(database, "kind", before.id) == first
+    assert load_profile(database, "kind") == first
+    assert [v.profile for v in profile_versions(database, "kind")] == [first, second, first]
+    with pytest.raises(UnknownProfile, match="no such version"):
+        restore_version(database, "kind", "01JD0000000000000000000001")
+
+
+def test_versions_go_with_their_profile(database):
+    save_profile(database, KIND)
+    save_profile(database, Profile("kind", {"svt/power": 2}))
+    delete_profile(database, "kind")
+    with pytest.raises(UnknownProfile, match="has no versions"):
+        profile_versions(database, "kind")
+    save_profile(database, KIND)
+    assert len(profile_versions(database, "kind")) == 1
+
+
+def test_a_difference_of_many_values_is_one_line():
+    old, new = Profile("a", {}), Profile("a", dict.fromkeys(STEERED, 1), "other words")
+    assert difference(old, new).endswith(", 27 more")
+    assert difference(new, new) == "nothing"

@@ -133,6 +133,23 @@ def test_profile_from_saving_to_deleting(tmp_path):
     assert again == {**listed, "name": "kinder"}
 
 
+def test_a_profile_is_shared_as_a_code_and_keeps_its_versions():
+    run("profile", "save", "kind", "--set", "benevolence=8")
+    code = run("profile", "code", "kind").stdout.strip()
+    run("profile", "save", "kind", "--set", "benevolence=2", "--force")
+    run("profile", "import", code, "--name", "kinder")
+    assert "+8" in run("profile", "show", "kinder").stdout
+    assert "damaged" in run("profile", "import", code[:-2], code=1).stderr
+
+    newest, first = json.loads(run("profile", "versions", "kind", "--json").stdout)
+    assert (newest["version"], newest["change"]) == (2, "Benevolence +8 → +2")
+    assert first["profile"]["targets"] == {"svt/benevolence": 8.0}
+    assert "Benevolence +8 → +2" in run("profile", "versions", "kind").stdout
+    assert "no 3" in run("profile", "versions", "kind", "--restore", "3", code=1).stderr
+    run("profile", "versions", "kind", "--restore", "1")
+    assert "+8" in run("profile", "show", "kind").stdout
+
+
 def test_a_stored_profile_is_replaced_only_by_force():
     run("profile", "save", "kind", "--set", "benevolence=8")
     refused = run("profile", "save", "kind", "--set", "benevolence=2", code=1)

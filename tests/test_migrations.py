@@ -88,6 +88,15 @@ ROWS["0003"] = ROWS["0002"] | {
     "conversation_tags": {"conversation_id": "01JD0000000000000000000001", "tag": "família"},
 }
 
+ROWS["0004"] = ROWS["0003"] | {
+    "profile_versions": {
+        "id": "01JD0000000000000000000009",
+        "profile_id": "01JD0000000000000000000004",
+        "profile": '{"format": "valueflow.profile/1", "name": "kind", "targets": {}}',
+        "created": "2026-01-01 03:04:05.678000",
+    },
+}
+
 
 def config(connection):
     made = Config()

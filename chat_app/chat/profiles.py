@@ -5,7 +5,7 @@ from dataclasses import replace
 from chat_app.chat.presets import PRESETS
 from chat_app.db.database import Database
 from chat_app.db.profiles import all_profiles, find_profile
-from chat_app.db.tables import ProfileRow, now
+from chat_app.db.tables import ProfileRow, ProfileVersion, now
 from chat_app.errors import ValueflowError
 from chat_app.values.profile import Profile
 
@@ -15,12 +15,13 @@ class UnknownProfile(ValueflowError):
 
 
 def save_profile(database: Database, profile: Profile) -> None:
-    """Store ``profile`` under its name, in place of one that has it already."""
+    """Store ``profile`` under its name; what stood there before is kept as an earlier version."""
     with database.write() as session:
         row = find_profile(session, profile.name)
         if row is None:
             session.add(ProfileRow(name=profile.name, profile=profile.to_json()))
-        else:
+        elif row.profile != profile.to_json():
+            session.add(ProfileVersion(profile_id=row.id, profile=row.profile, created=row.updated))
             row.profile, row.updated = profile.to_json(), now()
 
 
@@ -53,7 +54,7 @@ def offered_profiles(database: Database) -> list[Profile]:
 
 
 def delete_profile(database: Database, name: str) -> None:
-    """Forget a saved profile; conversations keep the copy they were written with.
+    """Forget a saved profile with its versions; conversations keep the copy they were written with.
 
     Raises UnknownProfile where none of that name is saved.
     """

@@ -20,6 +20,7 @@ from chat_app.cli import (
     explain,
     from_text,
     hives,
+    profile_sharing,
     profiles,
     reply,
     score,
@@ -86,6 +87,8 @@ app.command("calibrate")(calibrate.calibrate)
 profiles.app.command("check")(tuning.check)
 profiles.app.command("tune")(tuning.tune)
 profiles.app.command("from-text")(from_text.from_text)
+profiles.app.command("code")(profile_sharing.code)
+profiles.app.command("versions")(profile_sharing.versions)
 profiles.app.command("explain")(explain.explain)
 app.add_typer(profiles.app, name="profile")
 app.add_typer(vectors.app, name="vectors")

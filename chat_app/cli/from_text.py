@@ -81,15 +81,13 @@ def from_text(
 
 
 def _texts(source: str, column: str | None) -> list[str]:
-    from chat_app.evaluation.bulk import text_column
+    from chat_app.chat.profile_texts import texts_of_file
     from chat_app.evaluation.extraction import split_texts
-    from chat_app.evaluation.tables import is_table, read_table
+    from chat_app.evaluation.tables import is_table
 
     path = Path(source).expanduser()
     if source != "-" and is_table(path):
-        table = read_table(path)
-        where = text_column(table, path, column)
-        return [row[where] for row in table.rows if isinstance(row.get(where), str)]
+        return texts_of_file(path, column)
     if column is not None:
         raise typer.BadParameter("--column goes with a .csv, .jsonl or .parquet file.")
     return split_texts(read_text("-", "text") if source == "-" else read_file(path, "text file"))

@@ -161,14 +161,22 @@ def _explain_custom(profile: "Profile", hives: str | None, vidb: str | None) -> 
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="A file as `profile export` writes it.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="CODE|FILE",
+            help="A code as `profile code` prints it, or a file as `profile export` writes it.",
+        ),
+    ],
     name: Annotated[str | None, typer.Option(help="Store it under another name.")] = None,
     force: Force = False,
 ) -> None:
-    """Store the profile of a file."""
+    """Store the profile of a code or a file that somebody shared."""
     from dataclasses import replace
 
-    profile = read_profile(file)
+    from chat_app.values.code import is_code, read_code
+
+    profile = read_code(source) if is_code(source) else read_profile(Path(source).expanduser())
     store(replace(profile, name=name) if name else profile, force=force)
 
 
@@ -198,7 +206,7 @@ def export(
 
 @app.command()
 def delete(name: Name) -> None:
-    """Delete a stored profile; conversations that used it keep their copy."""
+    """Delete a stored profile and its versions; conversations that used it keep their copy."""
     from chat_app.chat.profiles import delete_profile
 
     delete_profile(database(), name)

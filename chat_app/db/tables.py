@@ -154,6 +154,19 @@ class ProfileRow(Base):
     updated: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
 
 
+class ProfileVersion(Base):
+    """What a saved profile was before it was saved anew; ``created``: when it was saved so."""
+
+    __tablename__ = "profile_versions"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    profile_id: Mapped[str] = mapped_column(
+        ForeignKey("profiles.id", ondelete="CASCADE"), index=True
+    )
+    profile: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+
 class CalibrationRow(Base):
     """How a model answers to a method's doses. ``key`` names all that its numbers follow from;
     ``finished`` is the calibration as ``valueflow.calibration/1``, once it has a whole curve."""

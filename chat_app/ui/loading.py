@@ -21,12 +21,16 @@ class Loading:
     def _note(self, what: str, done: int, total: int) -> None:
         self._news = (what, done, total) if done < total else None
 
+    def news(self) -> str:
+        """What is being loaded and how far it is, "" where nothing tells of itself."""
+        if not self._news:
+            return ""
+        what, done, total = self._news
+        return f"{what}: {100 * done // max(total, 1)}%"
+
     def words(self) -> str:
         """One line for the person who waits."""
-        if self._news:
-            what, done, total = self._news
-            return f"{what}: {100 * done // max(total, 1)}%"
-        return (
+        return self.news() or (
             "Thinking"
             if self._studio.ready
             else "Loading the model; this first time it takes longer"

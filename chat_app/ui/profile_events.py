@@ -1,29 +1,25 @@
-"""Events of the profile: its summary, one's own values, clear, save, load, duplicate, delete."""
+"""Events of the profile: its targets, what they do to each other, what came of them."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
-from chat_app.chat.conversations import set_profile
+from chat_app.chat.conversations import open_conversation, set_profile
 from chat_app.chat.explained import in_a_sentence
 from chat_app.chat.forecast import forecast, reach
-from chat_app.chat.presets import PRESETS
-from chat_app.chat.profiles import (
-    delete_profile,
-    duplicate_profile,
-    list_profiles,
-    load_profile,
-    save_profile,
-)
+from chat_app.chat.measured import SoFar, so_far
 from chat_app.errors import ValueflowError
+from chat_app.ui import kept_events, texts_panel
+from chat_app.ui.bars import Bar, bars_html
 from chat_app.ui.guard import guarded
 from chat_app.ui.layout import Page
 from chat_app.ui.loading import iter_of, ticking
 from chat_app.ui.marks import legend_html, marks_html, outlook_html
+from chat_app.ui.model_panel import about_html
 from chat_app.ui.own_values import FIRST, SLIDERS, Own, note_html, own_slider_id
-from chat_app.ui.profile_panel import NAMELESS, read_profile
-from chat_app.ui.text import escape
+from chat_app.ui.profile_panel import read_profile
+from chat_app.values.code import profile_code
 from chat_app.values.custom import custom_id, custom_words
 
 _TICK_S = 0.4  # how often a wait for an encoder looks at its progress
@@ -33,8 +29,9 @@ def wire(blocks: gr.Blocks, page: Page) -> None:
     """Connect the right side."""
     _wire_targets(blocks, page)
     _wire_own(page)
-    _wire_saved(blocks, page)
-    _wire_delete(page)
+    _wire_measured(page)
+    _wire_texts(page)
+    kept_events.wire(blocks, page)
 
 
 def _wire_targets(blocks: gr.Blocks, page: Page) -> None:
@@ -55,6 +52,7 @@ def _wire_targets(blocks: gr.Blocks, page: Page) -> None:
             panel.outlook: outlook_html(hoped),
             panel.values.marks: marks_html(known, hoped, places),
             panel.values.legend: legend_html(known, profile.method),
+            panel.kept.code: profile_code(profile),
         }
 
     def clear() -> dict[Any, Any]:
@@ -86,7 +84,7 @@ def _wire_targets(blocks: gr.Blocks, page: Page) -> None:
         event(
             guarded(foresee),
             panel.inputs,
-            [panel.outlook, panel.values.marks, panel.values.legend],
+            [panel.outlook, panel.values.marks, panel.values.legend, panel.kept.code],
             show_progress="hidden",
         )
     panel.clear.click(
@@ -132,66 +130,51 @@ def _wire_own(page: Page) -> None:
     )
 
 
-def _wire_saved(blocks: gr.Blocks, page: Page) -> None:
-    panel, database = page.profile, page.studio.database
+def _wire_measured(page: Page) -> None:
+    """What came of the targets in this conversation, told again whenever the chat has come to rest
+    after a change: a conversation opened, a reply, its scores."""
+    panel = page.profile
+    shown = [panel.so_far, panel.chart, page.model.about]
 
-    def save(*fields: Any) -> dict[Any, Any]:
-        profile = read_profile(*fields)
-        if profile.name == NAMELESS:
-            raise ValueflowError("The profile has no name yet: write one above the Save button.")
-        save_profile(database, profile)
-        gr.Info(f"Saved “{escape(profile.name)}”.", duration=3)
-        return {panel.saved: _choices(page, profile.name), panel.name: profile.name}
+    def measured(conversation_id: str) -> dict[Any, Any]:
+        view = open_conversation(page.studio.database, conversation_id) if conversation_id else None
+        found = so_far(view) if view else None
+        return {
+            panel.so_far: gr.Accordion(visible=found is not None),
+            panel.chart: so_far_html(found) if found else "",
+            page.model.about: about_html(page.studio),
+        }
 
-    def load(name: str | None) -> dict[Any, Any]:
-        return panel.show(load_profile(database, name)) if name else gr.skip()
-
-    def duplicate(name: str) -> dict[Any, Any]:
-        copy = duplicate_profile(database, name.strip())
-        return {panel.saved: _choices(page, copy.name), **panel.show(copy)}
-
-    blocks.load(lambda: _choices(page, None), None, panel.saved, show_progress="hidden")
-    panel.save.click(guarded(save), panel.inputs, [panel.saved, panel.name], show_progress="hidden")
-    for choice in (panel.saved, panel.presets):
-        choice.input(guarded(load), choice, panel.shown, show_progress="hidden")
-    panel.duplicate.click(
-        guarded(duplicate), panel.name, [panel.saved, *panel.shown], show_progress="hidden"
+    page.chat.change(None, None, js="() => valueflow.soon('vf-measured')")
+    panel.measured.click(
+        guarded(measured, queued=False),
+        page.open_id,
+        shown,
+        trigger_mode="multiple",
+        show_progress="hidden",
+        queue=False,
     )
 
 
-def _wire_delete(page: Page) -> None:
-    panel, database = page.profile, page.studio.database
-
-    def ask(name: str) -> dict[Any, Any]:
-        load_profile(database, name.strip())
-        question = (
-            f"Delete the profile “{escape(name.strip())}”? Conversations keep their own copy."
-        )
-        return {
-            panel.question: f'<p class="vf-question">{question}</p>',
-            panel.confirm: gr.Column(visible=True),
-        }
-
-    def delete(name: str) -> dict[Any, Any]:
-        delete_profile(database, name.strip())
-        return {
-            panel.saved: _choices(page, None),
-            panel.name: "",
-            panel.confirm: gr.Column(visible=False),
-        }
-
-    panel.delete.click(guarded(ask), panel.name, [panel.question, panel.confirm])
-    panel.really.click(
-        guarded(delete),
-        panel.name,
-        [panel.saved, panel.name, panel.confirm],
+def _wire_texts(page: Page) -> None:
+    panel, texts = page.profile, page.profile.texts
+    texts_panel.wire(texts, page.studio, page.loading)
+    texts.use.click(
+        lambda found: panel.show(found) if found else gr.skip(),
+        texts.found,
+        panel.shown,
         show_progress="hidden",
     )
-    panel.keep.click(lambda: gr.Column(visible=False), None, panel.confirm, queue=False)
 
 
-def _choices(page: Page, chosen: str | None) -> gr.Dropdown:
-    """The saved profiles, then those that come with the program."""
-    saved = [each.name for each in list_profiles(page.studio.database)]
-    given = [each.name for each in PRESETS if each.name not in saved]
-    return gr.Dropdown(choices=[*saved, *given], value=chosen)
+def so_far_html(found: SoFar) -> str:
+    """Bars of what the last reply's profile has come to."""
+    means = {each.value: each for each in found.means}
+    bars = [
+        Bar(value, mean.mean, mean.low, mean.high, target)
+        if (mean := means.get(value))
+        else Bar(value, None, target=target)
+        for value, target in found.profile.targets.items()
+    ]
+    many = "1 reply" if found.replies == 1 else f"Mean of {found.replies} replies"
+    return bars_html(bars, f"{many} with these targets; the upright mark is what was asked.")

@@ -8,7 +8,9 @@ import gradio as gr
 
 from chat_app.chat.presets import PRESETS
 from chat_app.ui.chips import summary_html, value_words
+from chat_app.ui.kept_panel import KeptPanel, build_kept_panel
 from chat_app.ui.own_values import Own, OwnValues, build_own_values, own_of
+from chat_app.ui.texts_panel import TextsPanel, build_texts_panel
 from chat_app.ui.value_sliders import TABS, ValueSliders, build_value_sliders
 from chat_app.values.profile import Profile
 from chat_app.values.taxonomy import STEERED
@@ -56,6 +58,11 @@ class ProfilePanel:
     question: gr.HTML
     really: gr.Button
     keep: gr.Button
+    kept: KeptPanel
+    so_far: gr.Accordion
+    chart: gr.HTML
+    measured: gr.Button
+    texts: TextsPanel
 
     @property
     def inputs(self) -> list[Any]:
@@ -132,6 +139,7 @@ def build_profile_panel() -> ProfilePanel:
             for label, id in (("Duplicate", "vf-duplicate"), ("Delete", "vf-delete-profile"))
         )
     confirm, question, really, keep = confirmation("vf-confirm-profile")
+    kept = build_kept_panel()
     method = gr.Radio(
         _METHODS,
         value="vector",
@@ -157,8 +165,12 @@ def build_profile_panel() -> ProfilePanel:
     changed = gr.Button("Changed", visible="hidden", elem_id="vf-changed")
     summary = gr.HTML(summary_html({}), elem_id="vf-summary", js_on_load=None)
     outlook = gr.HTML("", elem_id="vf-outlook", js_on_load=None)
+    with gr.Accordion("Asked and measured so far", visible=False, elem_id="vf-so-far") as so_far:
+        chart = gr.HTML("", elem_id="vf-chart", js_on_load=None)
+    measured = gr.Button("Measured", visible="hidden", elem_id="vf-measured")
     values = build_value_sliders()
     own = build_own_values()
+    texts = build_texts_panel()
     return ProfilePanel(
         saved=saved,
         presets=presets,
@@ -180,6 +192,11 @@ def build_profile_panel() -> ProfilePanel:
         question=question,
         really=really,
         keep=keep,
+        kept=kept,
+        so_far=so_far,
+        chart=chart,
+        measured=measured,
+        texts=texts,
     )
 
 
