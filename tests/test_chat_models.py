@@ -39,4 +39,5 @@ def test_nothing_is_known_before_it_is_loaded_and_its_speed_after_a_reply(studio
     list(send(studio, "Should I go?", plain, sampling=Sampling(seed=1, max_tokens=30)))
     after = loaded_model(studio)
     assert after is not None
-    assert after.tokens_per_s is not None and after.tokens_per_s > 1
+    assert after.tokens_per_s is not None
+    assert after.tokens_per_s > 1
