@@ -28,6 +28,7 @@ _METHOD_HELP = (
     "both; Texts shows it some that hold them; Off leaves the model alone."
 )
 _STRENGTH_HELP = "A factor on all targets, for the next reply. The summary shows what is asked."
+_CHARACTERS = {each.name for each in PRESETS}
 # A profile must have a name; one that nobody named goes by this and leaves the box empty.
 NAMELESS = "Unnamed"
 UNSTEERED = Profile(name=NAMELESS, targets={})
@@ -73,7 +74,8 @@ class ProfilePanel:
     @property
     def shown(self) -> list[Any]:
         """Every component that ``show`` changes."""
-        return [*self.inputs, self.own.note, self.summary, *self.values.tabs.values()]
+        known = [*self.inputs, self.presets, self.own.note, self.summary]
+        return [*known, *self.values.tabs.values()]
 
     def show(self, profile: Profile) -> dict[Any, Any]:
         """The updates that put ``profile`` on the panel; a value without target stands at 0."""
@@ -84,6 +86,7 @@ class ProfilePanel:
         return {
             self.name: "" if profile.name == NAMELESS else profile.name,
             self.description: profile.description,
+            self.presets: profile.name if profile.name in _CHARACTERS else None,
             self.tuned: profile.tuned,
             self.method: profile.method,
             self.strength: 100,
