@@ -39,7 +39,8 @@ def so_far(view: ConversationView) -> SoFar | None:
     A mean's standard error is the larger of what its replies' own errors and what their spread
     come to.
     """
-    replies = [m for m in view.messages if m.role == "assistant" and m.text.strip()]
+    said = [m for m in view.messages if m.role == "assistant" and m.text.strip()]
+    replies = [m for m in said if not m.edited]  # else they are a person's own words
     if not replies or not replies[-1].profile.targets:
         return None
     profile = replies[-1].profile
