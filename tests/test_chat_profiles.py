@@ -100,6 +100,7 @@ def test_saving_keeps_what_stood_under_the_name(database):
     assert before.change == "the first"
     assert before.saved <= now.saved
 
+    assert before.id is not None
     assert restore_version(database, "kind", before.id) == first
     assert load_profile(database, "kind") == first
     assert [v.profile for v in profile_versions(database, "kind")] == [first, second, first]

@@ -36,7 +36,9 @@ def profile_versions(database: Database, name: str) -> list[Version]:
         if row is None:
             raise UnknownProfile(f"No profile {name!r} is saved, so it has no versions.")
         kept = earlier_versions(session, row.id)
-    found = [(None, row.updated, Profile.from_json(row.profile))]
+    found: list[tuple[str | None, datetime, Profile]] = [
+        (None, row.updated, Profile.from_json(row.profile))
+    ]
     found += [(each.id, each.created, Profile.from_json(each.profile)) for each in kept]
     before = [profile for _, _, profile in found[1:]]
     changes = [difference(old, new) for (_, _, new), old in zip(found, before, strict=False)]
