@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 from sqlalchemy.orm import Session
 
 from chat_app.db.conversations import KEPT
@@ -122,12 +123,17 @@ def _distinct(session: Session, column: Any) -> list[str]:
 
 def _latest(which: Which) -> sa.Subquery:
     """The scores that are meant, one a reply and value: the last that was measured."""
-    place = sa.func.row_number().over(
-        partition_by=(Score.message_id, Score.value),
-        order_by=(Score.created.desc(), Score.id.desc()),
+    # A look-up a score in the index of scores; numbering the rows would sort all of them.
+    later = orm.aliased(Score)
+    newer = sa.or_(
+        later.created > Score.created,
+        sa.and_(later.created == Score.created, later.id > Score.id),
+    )
+    measured_again = sa.exists().where(
+        later.message_id == Score.message_id, later.value == Score.value, newer
     )
     profile = Message.profile["name"].as_string()
-    query = (
+    return (
         sa.select(
             Score.message_id,
             Score.value,
@@ -139,14 +145,12 @@ def _latest(which: Which) -> sa.Subquery:
             Message.created.label("message_created"),
             profile.label("profile"),
             Message.model_name,
-            place.label("place"),
         )
         .join(Message, Message.id == Score.message_id)
         .join(Conversation, Conversation.id == Message.conversation_id)
-        .where(KEPT, *_conditions(which, profile))
+        .where(KEPT, *_conditions(which, profile), ~measured_again)
         .subquery()
     )
-    return sa.select(query).where(query.c.place == 1).subquery()
 
 
 def _conditions(which: Which, profile: Any) -> Sequence[Any]:

@@ -16,6 +16,7 @@ Agreement = Literal["close", "near", "far"]
 # In intensity units. A step of the sliders is 1 and a band of the intensity prompts is 4 wide:
 # within half a band is as asked; beyond a whole one the reply says something else.
 _CLOSE, _NEAR = 2.0, 4.0
+_WAITING = "Not measured yet; “all values” measures it where that is not under way"
 _SIGNS: dict[Agreement, tuple[str, str]] = {
     "close": ("✓", "as asked"),
     "near": ("≈", "somewhat off"),
@@ -64,7 +65,7 @@ def chip_html(chip: Chip) -> str:
     asked = f'<b>{label}</b> <span class="vf-asked">{signed(chip.target)}</span>'
     if chip.intensity is None:
         return (
-            f'<span class="vf-chip vf-waiting" role="listitem" title="Being measured">{asked} '
+            f'<span class="vf-chip vf-waiting" role="listitem" title="{_WAITING}">{asked} '
             '<span class="vf-arrow">→</span> <span class="vf-dots">…</span></span>'
         )
     rounded = round(chip.intensity, 1) + 0.0

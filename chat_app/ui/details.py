@@ -51,6 +51,7 @@ def build(shared: Services, page: Page) -> None:
                 yield {
                     chart: profile_html(whole, first),
                     why: reason_html(reason(studio, message_id, first)),
+                    page.watch: gr.Timer(active=True),  # chips that waited can be filled in now
                 }
         except ValueflowError as error:
             yield {chart: failed_html(str(error)), why: ""}
@@ -61,7 +62,7 @@ def build(shared: Services, page: Page) -> None:
     opened.click(
         guarded(show),
         [message, page.tab],
-        [chart, why],
+        [chart, why, page.watch],
         js="(_, tab) => [vfDetails.message, tab]",
         trigger_mode="multiple",
         show_progress="hidden",

@@ -82,6 +82,7 @@ def test_settings_hold_and_everything_can_be_taken_away_or_deleted(chat: ChatPag
     page.locator("#vf-set-export").click()
     with page.expect_download() as download:
         page.locator("#vf-set-download").click()
+    assert "/exports/" in download.value.url  # and no copy of it in a temporary folder
     with zipfile.ZipFile(download.value.path()) as zip:
         names = [name for name in zip.namelist() if name.startswith("conversations/")]
         titles = {json.loads(zip.read(name))["conversation"]["title"] for name in names}

@@ -13,6 +13,7 @@ from chat_app.chat.data_folder import (
     erased_words,
     export_everything,
     export_file,
+    exports_dir,
     parts,
     size_words,
 )
@@ -54,6 +55,8 @@ class _Data:
 
 def build(blocks: gr.Blocks, shared: Services) -> None:
     """Lay the page out in the current context, and wire it."""
+    # Served from where they lie: Gradio would leave a copy of them in a temporary folder.
+    gr.set_static_paths([exports_dir(shared.studio.settings)])
     with frame(
         "Settings",
         "How replies are written and measured, and what is kept on this computer.",
