@@ -21,6 +21,7 @@ from chat_app.chat.profiles import list_profiles, save_profile
 from chat_app.chat.transcript import import_transcript, verify_transcript
 from chat_app.db.database import Database, open_database
 from chat_app.db.errors import DatabaseError
+from chat_app.db.tables import Message, new_id
 from chat_app.errors import ValueflowError
 from chat_app.settings import settings
 from chat_app.values.profile import Profile
@@ -96,6 +97,20 @@ def test_deleting_everything_leaves_no_word_in_the_files(told: Database, home: P
     assert backups(settings()) == []
     say(told, new_talk(told), "Hello again.", "Hello.")
     assert len(list_conversations(told)) == 1
+
+
+def test_a_conversation_of_any_length_can_be_deleted(database: Database):
+    talk, parent = new_talk(database), None
+    with database.write() as session:
+        for _ in range(1500):
+            message = Message(
+                id=new_id(), conversation_id=talk, parent_id=parent, role="user", text="x",
+                status="finished",
+            )  # fmt: skip
+            session.add(message)
+            session.flush()
+            parent = message.id
+    assert delete_everything(settings(), database).messages == 1500
 
 
 def test_sizes_in_words():

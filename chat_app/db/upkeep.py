@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from chat_app.db.database import Database
 from chat_app.db.errors import DatabaseError, in_words
 from chat_app.db.search import forget_words
-from chat_app.db.tables import Base, CalibrationCell, CalibrationRow
+from chat_app.db.tables import Base, CalibrationCell, CalibrationRow, Message
 from chat_app.files import written_whole
 
 # What was measured of models says nothing of a person, and is dear to measure again.
@@ -50,6 +50,8 @@ def empty(database: Database) -> dict[str, int]:
             table.name: session.scalar(sa.select(sa.func.count()).select_from(table)) or 0
             for table in tables
         }
+        # Else the database would go from parent to child, and gives up at the thousandth.
+        session.execute(sa.update(Message).values(parent_id=None))
         for table in tables:
             session.execute(sa.delete(table))
         forget_words(session)
