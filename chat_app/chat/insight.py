@@ -37,6 +37,7 @@ class WholeProfile:
     taxonomy's order."""
 
     message_id: str
+    conversation_id: str
     text: str
     profile: str
     model: str | None
@@ -79,6 +80,7 @@ def whole_profile(studio: "Studio", message_id: str) -> WholeProfile:
     scores = [_measured(studio, rows[value]) for value in order if value in rows]
     return WholeProfile(
         message.id,
+        message.conversation_id,
         message.text,
         stored_profile(message).name,
         message.model_name,

@@ -49,7 +49,7 @@ def build(shared: Services, page: Page) -> None:
                     continue
                 first = whole.scores[0].value
                 yield {
-                    chart: profile_html(whole, first),
+                    chart: profile_html(whole, first, stored=studio is page.studio),
                     why: reason_html(reason(studio, message_id, first)),
                     page.watch: gr.Timer(active=True),  # chips that waited can be filled in now
                 }

@@ -1,6 +1,7 @@
 """How the score details look: a row for each value, and the windows that a number came from."""
 
 from collections.abc import Iterable, Iterator
+from urllib.parse import quote
 
 from chat_app.chat.insight import Measured, Reason, WholeProfile
 from chat_app.evaluation.recall import Ranked
@@ -34,14 +35,17 @@ def failed_html(sentence: str) -> str:
     return f'<p class="vf-d-problem" role="status">{escape(sentence)}</p>'
 
 
-def profile_html(whole: WholeProfile, chosen: str) -> str:
-    """The chart: bars from 0 to what was measured, whiskers, and marks at the targets."""
+def profile_html(whole: WholeProfile, chosen: str, *, stored: bool = True) -> str:
+    """The chart: bars from 0 to what was measured, whiskers, and marks at the targets. A
+    conversation that is ``stored`` can be followed on the Trends page."""
     by = escape(" and ".join(_RANKERS.get(name, name) for name in whole.rankers))
     model = f" · {escape(whole.model)}" if whole.model else ""
+    follow = f"/trends?c={quote(whole.conversation_id)}"
+    trend = f' · <a href="{follow}">through the conversation</a>' if stored else ""
     groups = "".join(_group(*group, chosen) for group in _groups(whole.scores))
     return (
         f'<blockquote class="vf-d-quote">{escape(_shortened(whole.text, _QUOTED))}</blockquote>'
-        f'<p class="vf-d-meta">{escape(whole.profile)}{model} · measured by {by}</p>'
+        f'<p class="vf-d-meta">{escape(whole.profile)}{model} · measured by {by}{trend}</p>'
         f"{_LEGEND}{_AXIS}{groups}"
     )
 
@@ -62,7 +66,7 @@ def reason_html(found: Reason) -> str:
     )
     return (
         f'<section class="vf-d-reason" data-value="{escape(score.value)}">'
-        f"<h3>{escape(_capital(value_words(score.value)))}</h3>"
+        f"<h3>{escape(_capital(value_words(score.value)))}{_meaning(score.value)}</h3>"
         f'<p class="vf-d-number">{_fixed(score.intensity)} <span>± {score.stderr:.1f}</span></p>'
         f"{asked}{sentences}{windows}</section>"
     )
@@ -126,6 +130,12 @@ def _row(score: Measured, pressed: bool) -> str:
         f"{mark}</span>"
         f'<span class="vf-d-value">{_fixed(score.intensity)}</span></button>'
     )
+
+
+def _meaning(value: str) -> str:
+    if is_custom(value):
+        return ""
+    return f'<a class="vf-d-meaning" href="/values?v={quote(value)}">what it means</a>'
 
 
 def _window(number: int, window: Ranked, text: str) -> str:

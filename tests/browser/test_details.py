@@ -32,7 +32,9 @@ def test_all_values_of_a_reply_and_why(chat: ChatPage):
     page.keyboard.press("Enter")
     second = rows.nth(1)
     expect(second).to_have_attribute("aria-pressed", "true")
-    expect(why.locator("h3")).to_have_text(second.locator(".vf-d-label").inner_text())
+    expect(why.locator("h3")).to_contain_text(second.locator(".vf-d-label").inner_text())
+    trend = page.locator(".vf-d-meta a")
+    expect(trend).to_have_attribute("href", f"/trends?c={chat.conversation}")
     # What lies behind cannot be reached meanwhile.
     assert page.evaluate("document.querySelector('#vf-box').closest('[inert]') !== null")
 
