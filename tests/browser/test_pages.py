@@ -10,9 +10,13 @@ from playwright.sync_api import expect
 from tests.browser.conftest import PATIENCE_MS, ChatPage
 
 
+def _go(chat: ChatPage, path: str) -> None:
+    chat._leave(lambda: chat.page.goto(chat.address + path), "body.vf-ready")
+
+
 def test_a_value_is_found_read_and_used(chat: ChatPage):
     page = chat.page
-    page.goto(f"{chat.address}/values?v=svt/benevolence")
+    _go(chat, "/values?v=svt/benevolence")
     title = page.locator("#vf-v-about h2")
     expect(title).to_have_text("Benevolence")
     expect(page.locator("#vf-v-tree [aria-current]")).to_have_text("Benevolence")
@@ -28,12 +32,12 @@ def test_a_value_is_found_read_and_used(chat: ChatPage):
     page.keyboard.press("Enter")
     expect(title).to_have_text("Hedonism")
     expect(page).to_have_url(f"{chat.address}/values?v=svt/hedonism")
-    page.get_by_role("link", name="Use in a chat").click()
+    chat._leave(page.get_by_role("link", name="Use in a chat").click)
     expect(chat.number("svt/hedonism")).to_have_value("6")
     expect(page.locator("#vf-summary")).to_have_text("hedonism +6")
     expect(page).to_have_url(f"{chat.address}/")
 
-    page.goto(f"{chat.address}/values?v=<b>nobody")
+    _go(chat, "/values?v=<b>nobody")
     expect(page.locator(".toast-body")).to_contain_text("There is no value")
     expect(title).to_be_visible()
 
@@ -45,12 +49,12 @@ def test_trends_of_a_conversation_and_of_all(chat: ChatPage):
     chat.ask("Why?")
     expect(page.locator(".vf-chip")).to_have_count(2)
     expect(page.locator(".vf-waiting")).to_have_count(0, timeout=PATIENCE_MS)
-    page.goto(f"{chat.address}/trends?c={chat.conversation}")
+    _go(chat, f"/trends?c={chat.conversation}")
     expect(page.locator(".vf-t-chart")).to_have_count(1)
     expect(page.locator(".vf-t-chart circle")).to_have_count(2)
     row = page.locator(".vf-t-table tbody tr")
     expect(row).to_have_text(re.compile(r"Benevolence\s*2\s*\+8"))
-    page.goto(f"{chat.address}/trends")
+    _go(chat, "/trends")
     expect(page.locator(".vf-t-strips .vf-t-row[role=img]").first).to_be_visible()
     with page.expect_download() as download:
         page.locator("#vf-t-csv").click()
@@ -60,7 +64,7 @@ def test_trends_of_a_conversation_and_of_all(chat: ChatPage):
 def test_settings_hold_and_everything_can_be_taken_away_or_deleted(chat: ChatPage):
     page = chat.page
     chat.ask("Is it wrong to be late?")
-    page.goto(f"{chat.address}/settings")
+    _go(chat, "/settings")
     tokens = page.locator("#vf-set-max-tokens input")
     expect(tokens).to_have_value("256")
     tokens.fill("3")
@@ -73,7 +77,7 @@ def test_settings_hold_and_everything_can_be_taken_away_or_deleted(chat: ChatPag
     chat.ask("Is it wrong to be early?")
     expect(chat.replies).to_contain_text("Cut off")
 
-    page.goto(f"{chat.address}/settings")
+    _go(chat, "/settings")
     expect(tokens).to_have_value("3")
     page.locator("#vf-set-defaults").click()
     expect(tokens).to_have_value("256")
