@@ -78,7 +78,7 @@ def _wire_list(page: Page) -> None:
             view.words, view.limit = words, ListView.limit
         return panel.draw(page.studio.database, view) or gr.skip()
 
-    for event in (panel.changed.change, panel.search.input):
+    for event in (panel.changed.change, panel.search.change):
         event(
             guarded(draw),
             [panel.search, panel.view],
