@@ -6,7 +6,7 @@ up, words are checked where they are stored, and any other shape is refused with
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from chat_app.chat import shelf
@@ -34,13 +34,14 @@ class ListView(Browsing):
 @dataclass(frozen=True)
 class Done:
     """What a command came to: a sentence, what its undo is called, a file for the browser, the
-    conversation to open, those that are no longer there."""
+    conversation to open, those that are no longer there, those with another title."""
 
     sentence: str = ""
     undo: str = ""
     file: str = ""
     open: str = ""
-    gone: Sequence[str] = field(default=())
+    gone: Sequence[str] = ()
+    renamed: Sequence[str] = ()
 
 
 Act = Callable[[Database, ListView, dict[str, Any]], Done]
@@ -101,7 +102,7 @@ def _title(database: Database, id: str) -> str:
 def _rename(database: Database, view: ListView, asked: dict[str, Any]) -> Done:
     (id, *_) = _ids(asked)
     rename_conversation(database, id, _text(asked, "title"))
-    return Done()
+    return Done(renamed=[id])
 
 
 def _pin(database: Database, view: ListView, asked: dict[str, Any]) -> Done:

@@ -102,7 +102,7 @@ def _wire_acts(page: Page) -> Any:
         elif done.open:
             tab.turn_page()
             updates |= page.show(done.open)
-        elif open_id:
+        elif open_id in done.renamed:
             updates |= page.show_header(open_id, open_conversation(database, open_id).title)
         return {**updates, **panel.draw(database, view)}
 
