@@ -73,7 +73,7 @@ class _Page:
     def watched(self) -> list[Any]:
         progress = self.progress
         return [progress.box, progress.news, progress.stop, progress.value, progress.plot,
-                self.new.start, *self.listed]  # fmt: skip
+                self.new.start, *self.listed, *self.opened]  # fmt: skip
 
 
 def build(blocks: gr.Blocks, services: Services) -> None:
@@ -150,9 +150,15 @@ def _wire_progress(blocks: gr.Blocks, page: _Page) -> None:
     progress = page.progress
     seen = gr.State(None)
 
-    def look(value: str, before: Any) -> Any:
+    def look(value: str, opened: str | None, before: Any) -> Any:
         now = _mark(page, value)
-        return {seen: now, **_look(page, value, before)} if now != before else gr.skip()
+        if now == before:
+            return gr.skip()
+        updates = {seen: now, **_look(page, value, before)}
+        # What is open was perhaps measured just now.
+        if opened and before and before[0] != now[0]:
+            updates |= _open(page, find_kept(page.database, opened))
+        return updates
 
     def stop(value: str) -> dict[Any, Any]:
         page.calibrating.stop()
@@ -160,8 +166,8 @@ def _wire_progress(blocks: gr.Blocks, page: _Page) -> None:
 
     for event in (blocks.load, progress.timer.tick, progress.value.input):
         event(
-            guarded(look, queued=False), [progress.value, seen], [seen, *page.watched],
-            show_progress="hidden", queue=False,
+            guarded(look, queued=False), [progress.value, page.shelf.list, seen],
+            [seen, *page.watched], show_progress="hidden", queue=False,
         )  # fmt: skip
     progress.stop.click(
         guarded(stop), progress.value, page.watched, show_progress="hidden", queue=False

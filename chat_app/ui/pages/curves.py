@@ -12,6 +12,7 @@ from gradio.components.plot import PlotData
 
 from chat_app.steering.aim import DEFAULT_SCALE
 from chat_app.steering.dose_response import DoseResponse
+from chat_app.ui.chips import signed
 from chat_app.values.custom import value_label
 
 _LINE, _BAND, _IN_REACH = "#5570e6", "rgba(85,112,230,0.18)", "rgba(128,128,124,0.10)"
@@ -59,7 +60,7 @@ def curve_figure(response: DoseResponse) -> PlotData:
     layout = {
         **_layout(f"{label}: measured intensity by dose"),
         "xaxis": {**_AXIS, "title": {"text": "dose (the intensity it stands for)"},
-                  "tickvals": doses, "ticktext": [f"{d:+g}" if d else "0" for d in doses]},
+                  "tickvals": doses, "ticktext": [signed(d) for d in doses]},
         "yaxis": {**_AXIS, "title": {"text": "measured"}, "range": [-10.5, 10.5], "dtick": 5},
         "shapes": [
             {"type": "rect", "xref": "x", "yref": "paper", "x0": low, "x1": high, "y0": 0, "y1": 1,
