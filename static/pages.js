@@ -46,7 +46,14 @@
 		light.addEventListener("click", window.valueflow.theme);
 		bar.append(light);
 		// Where the links scroll, the open page's stands in sight.
-		if (open) links.scrollLeft = open.offsetLeft - (links.clientWidth - open.offsetWidth) / 2;
+		const centre = () => {
+			const left = open.offsetLeft - links.offsetLeft;
+			links.scrollLeft = left - (links.clientWidth - open.offsetWidth) / 2;
+		};
+		if (open) {
+			centre();
+			addEventListener("resize", centre);
+		}
 	}
 
 	let dressed = false;

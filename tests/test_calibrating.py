@@ -19,6 +19,7 @@ from chat_app.chat.studio import Studio
 from chat_app.chat.trials import Course, builtin_prompts
 from chat_app.errors import ValueflowError
 from chat_app.llm.model import ChatModel
+from chat_app.ui.pages.calibrate import read_plan
 from chat_app.ui.pages.calibrate_html import duration, list_label
 from chat_app.values.profile import Profile
 
@@ -155,6 +156,16 @@ def test_the_one_that_comes_with_the_program_is_listed_and_stays(database):
     for id in ("builtin prompt", "builtin ../x", "01ARZ3NDEKTSV4RRFFQ69G5FAV"):
         with pytest.raises(ValueflowError):
             find_kept(database, id)
+
+
+def test_a_plan_is_read_from_the_page():
+    method, values, course = read_plan("prompt", 2, "quick", "", [KIND], [], None, [POWER])
+    assert (method, values) == ("prompt", (KIND, POWER))
+    assert course == Course(builtin_prompts()[:12], 2)
+    own_words = "\n".join(f"Question {i}?" for i in range(6))
+    assert len(read_plan("vector", 1, "own", own_words)[2].prompts) == 6
+    with pytest.raises(ValueflowError, match="Your list has 1 different prompts"):
+        read_plan("vector", 1, "own", "Only one?", [KIND])
 
 
 def test_durations_are_said_as_people_say_them():

@@ -18,11 +18,13 @@ from chat_app.chat.compare import (
     unscored,
 )
 from chat_app.chat.conversations import ScoreView, list_conversations, open_conversation
+from chat_app.chat.profiles import save_profile
 from chat_app.chat.send import Delta, Finished, Started, regenerate, send
 from chat_app.chat.transcript import transcript, verify_transcript
 from chat_app.db.conversations import get_message
 from chat_app.errors import ValueflowError
 from chat_app.settings import settings
+from chat_app.ui.pages.compare_view import UNSTEERED, chosen, seed_of
 from chat_app.values.profile import Profile
 
 KIND = Profile("kind", {"svt/benevolence": 8})
@@ -154,6 +156,28 @@ def test_versions_of_a_reply_in_the_chat_are_a_comparison_too(short):
     list(regenerate(short, first[-1].message_id, PLAIN, sampling=sampling))
     found = comparison(short.database, first[0].user_message_id)
     assert [column.profile.name for column in found.columns] == ["kind", "plain"]
+
+
+@given(st.text(max_size=12))
+def test_a_seed_is_a_whole_number_or_nothing(words):
+    try:
+        seed = seed_of(words)
+    except ValueflowError:
+        assert words.strip()
+    else:
+        assert seed is None or seed >= 0
+        assert (seed is None) == (not words.strip())
+
+
+def test_columns_name_profiles_and_a_method_of_their_own(database):
+    save_profile(database, KIND)
+    fields = ("", "prompt", "kind", "", "Blunt coach", "prompt", "kind", "vector")
+    unsteered, saved, preset = chosen(database, 3, *fields)
+    assert unsteered == UNSTEERED
+    assert saved == KIND
+    assert (preset.name, preset.method) == ("Blunt coach", "prompt")
+    with pytest.raises(ValueflowError, match="no profile 'gone'"):
+        chosen(database, 2, "", "", "gone", "")
 
 
 gaps = st.lists(st.floats(-10, 10), min_size=2, max_size=4)

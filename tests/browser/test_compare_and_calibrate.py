@@ -65,7 +65,7 @@ def test_profiles_are_compared_measured_and_one_is_kept(chat: ChatPage, server: 
     page.locator("#vf-seed input").fill("7")
     page.locator("#vf-compare-box textarea").press("Enter")
     for box in boxes:
-        expect(box.locator(".vf-said")).to_contain_text(re.compile(r"\w"), timeout=PATIENCE_MS)
+        expect(box.locator(".vf-said.prose")).to_contain_text(re.compile(r"\w"), timeout=PATIENCE_MS)
         expect(box.locator(".vf-keep")).to_be_visible(timeout=PATIENCE_MS)
     chip = boxes[1].locator(".vf-chip").first
     measured = re.compile(r"benevolence\s*\+8\s*→\s*[+−]?\d+\.\d\s*± \d+\.\d")
@@ -81,10 +81,10 @@ def test_profiles_are_compared_measured_and_one_is_kept(chat: ChatPage, server: 
     question = page.url.partition("?q=")[2]
     stored = comparison(store, question)
     assert {column.seed for column in stored.columns} == {7}
-    said = [box.locator(".vf-said").inner_text() for box in boxes]
+    said = [box.locator(".vf-said.prose").inner_text() for box in boxes]
     chat._leave(page.reload, "body.vf-ready")
     for box, words in zip(boxes, said, strict=True):
-        expect(box.locator(".vf-said")).to_have_text(words, use_inner_text=True)
+        expect(box.locator(".vf-said.prose")).to_have_text(words, use_inner_text=True)
     expect(page.locator("#vf-compare-box textarea")).to_have_value(QUESTION)
 
     chat._leave(lambda: boxes[1].locator(".vf-keep").click())
@@ -106,7 +106,7 @@ def test_stop_ends_all_columns_and_keeps_them(endless: ChatPage):
     page.locator("#vf-same-seed input").uncheck()
     page.locator("#vf-compare-box textarea").fill("Tell me about honesty.")
     page.locator("#vf-compare-box textarea").press("Enter")
-    said = page.locator(".vf-said")
+    said = page.locator(".vf-said.prose")
     for i in range(2):
         expect(said.nth(i)).to_contain_text(re.compile(r"\w"), timeout=PATIENCE_MS)
     page.keyboard.press("Escape")
