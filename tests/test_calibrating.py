@@ -159,7 +159,7 @@ def test_the_one_that_comes_with_the_program_is_listed_and_stays(database):
 
 
 def test_a_plan_is_read_from_the_page():
-    method, values, course = read_plan("prompt", 2, "quick", "", [KIND], [], None, [POWER])
+    method, values, course = read_plan("prompt", 2, "quick", "", [KIND], [], [POWER])
     assert (method, values) == ("prompt", (KIND, POWER))
     assert course == Course(builtin_prompts()[:12], 2)
     own_words = "\n".join(f"Question {i}?" for i in range(6))

@@ -97,7 +97,7 @@ def read_plan(
     method: str, replies: int, questions: str, own: str, *groups: list[str]
 ) -> tuple[str, tuple[str, ...], Course]:
     """(method, values, course) as chosen. Raises ValueflowError for too few questions."""
-    values = tuple(value for group in groups for value in group or ())
+    values = tuple(value for group in groups for value in group)
     if questions == "own":
         prompts = read_prompts(own or "", "Your list")
     else:
