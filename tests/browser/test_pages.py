@@ -98,4 +98,4 @@ def test_settings_hold_and_everything_can_be_taken_away_or_deleted(chat: ChatPag
     delete.click()
     expect(page.locator("#vf-set-deleted")).to_contain_text(re.compile(r"Deleted \d+ conversation"))
     chat.open()
-    expect(page.locator("#vf-conversations label")).to_have_count(0)
+    expect(page.locator("#vf-conversations .vf-row")).to_have_count(0)
