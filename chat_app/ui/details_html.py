@@ -6,6 +6,7 @@ from urllib.parse import quote
 from chat_app.chat.insight import Measured, Reason, WholeProfile
 from chat_app.evaluation.recall import Ranked
 from chat_app.ui.chips import agreement, signed, value_words
+from chat_app.ui.scale import capital, fixed, place
 from chat_app.ui.text import escape
 from chat_app.values.custom import is_custom, value_label
 from chat_app.values.taxonomy import THEORIES
@@ -66,8 +67,8 @@ def reason_html(found: Reason) -> str:
     )
     return (
         f'<section class="vf-d-reason" data-value="{escape(score.value)}">'
-        f"<h3>{escape(_capital(value_words(score.value)))}{_meaning(score.value)}</h3>"
-        f'<p class="vf-d-number">{_fixed(score.intensity)} <span>± {score.stderr:.1f}</span></p>'
+        f"<h3>{escape(capital(value_words(score.value)))}{_meaning(score.value)}</h3>"
+        f'<p class="vf-d-number">{fixed(score.intensity)} <span>± {score.stderr:.1f}</span></p>'
         f"{asked}{sentences}{windows}</section>"
     )
 
@@ -106,19 +107,17 @@ def _group(title: str, scores: Iterable[Measured], chosen: str) -> str:
 
 def _row(score: Measured, pressed: bool) -> str:
     label = value_label(score.value)
-    zero = _place(0.0)
-    at = _place(score.intensity)
+    zero = place(0.0)
+    at = place(score.intensity)
     left, width = min(zero, at), abs(at - zero)
     side = "vf-d-for" if score.intensity >= 0 else "vf-d-against"
-    low, high = _place(score.low), _place(score.high)
-    said = f"{label}: measured {_fixed(score.intensity)} ± {score.stderr:.1f}"
+    low, high = place(score.low), place(score.high)
+    said = f"{label}: measured {fixed(score.intensity)} ± {score.stderr:.1f}"
     mark = ""
     if score.target is not None:
         kind = agreement(score.target, score.intensity, score.stderr)
         said += f", asked for {signed(score.target)}, {_WORDS[kind]}"
-        mark = (
-            f'<i class="vf-d-mark vf-d-mark-{kind}" style="left:{_place(score.target):.2f}%"></i>'
-        )
+        mark = f'<i class="vf-d-mark vf-d-mark-{kind}" style="left:{place(score.target):.2f}%"></i>'
     return (
         f'<button type="button" class="vf-d-row{" vf-d-target" if mark else ""}" '
         f'data-value="{escape(score.value)}" aria-pressed="{str(pressed).lower()}" '
@@ -128,7 +127,7 @@ def _row(score: Measured, pressed: bool) -> str:
         f'<i class="vf-d-bar {side}" style="left:{left:.2f}%;width:{width:.2f}%"></i>'
         f'<i class="vf-d-whisker" style="left:{low:.2f}%;width:{max(high - low, 0):.2f}%"></i>'
         f"{mark}</span>"
-        f'<span class="vf-d-value">{_fixed(score.intensity)}</span></button>'
+        f'<span class="vf-d-value">{fixed(score.intensity)}</span></button>'
     )
 
 
@@ -143,7 +142,7 @@ def _window(number: int, window: Ranked, text: str) -> str:
     items = [
         f'<li class="vf-d-own"><b>reply</b><span>{own}</span></li>'
         if anchor is None
-        else f"<li><b>{_fixed(anchor.intensity)}</b><span>{escape(anchor.text)}</span></li>"
+        else f"<li><b>{fixed(anchor.intensity)}</b><span>{escape(anchor.text)}</span></li>"
         for anchor in window.order
     ]
     return (
@@ -152,21 +151,6 @@ def _window(number: int, window: Ranked, text: str) -> str:
     )
 
 
-def _place(intensity: float) -> float:
-    """Where an intensity lies on the track, in percent."""
-    return 100 * (min(max(intensity, LOWEST), HIGHEST) - LOWEST) / _SPAN
-
-
-def _fixed(number: float) -> str:
-    """With a sign and one decimal, so that a column of them lines up."""
-    rounded = round(number, 1) + 0.0
-    return f"{rounded:+.1f}".replace("-", "−") if rounded else "0.0"
-
-
 def _shortened(text: str, longest: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= longest else line[:longest].rstrip() + "…"
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

@@ -6,6 +6,7 @@ from statistics import fmean, pstdev
 
 from chat_app.chat.trends import CELLS, Line, Summary
 from chat_app.ui.chips import signed, value_words
+from chat_app.ui.scale import capital, place
 from chat_app.ui.text import escape
 from chat_app.values.custom import value_label
 from chat_app.vidb.loading import HIGHEST, LOWEST
@@ -53,7 +54,7 @@ def summaries_html(found: Sequence[Summary]) -> str:
     axis = (
         '<div class="vf-t-row vf-t-axis" aria-hidden="true"><span></span>'
         '<span class="vf-d-scale">'
-        + "".join(f'<i style="left:{_place(at):g}%">{signed(at)}</i>' for at in (-10, -5, 0, 5, 10))
+        + "".join(f'<i style="left:{place(at):g}%">{signed(at)}</i>' for at in (-10, -5, 0, 5, 10))
         + "</span><span></span></div>"
     )
     strips = "".join(_strip(each) for each in found)
@@ -101,7 +102,7 @@ def _chart(line: Line) -> str:
         for turn in range(1, line.replies + 1, step)
     )
     mean = fmean(p.intensity for p in line.points)
-    label = escape(_capital(value_words(line.value)))
+    label = escape(capital(value_words(line.value)))
     said = f"{label}: mean {signed(mean)} over {len(line.points)} replies"
     return (
         f'<figure class="vf-t-chart"><figcaption><b>{label}</b>'
@@ -115,17 +116,17 @@ def _chart(line: Line) -> str:
 def _strip(each: Summary) -> str:
     most = max(each.cells)
     cells = "".join(_cell(i, n, most) for i, n in enumerate(each.cells) if n)
-    low, high = _place(each.mean - each.spread), _place(each.mean + each.spread)
+    low, high = place(each.mean - each.spread), place(each.mean + each.spread)
     target = ""
     if each.target is not None:
-        target = f'<i class="vf-d-mark" style="left:{_place(each.target):.2f}%"></i>'
+        target = f'<i class="vf-d-mark" style="left:{place(each.target):.2f}%"></i>'
     said = f"{value_label(each.value)}: mean {signed(each.mean)}, {each.n:,} replies"
     return (
         f'<div class="vf-t-row" role="img" aria-label="{escape(said)}">'
         f'<span class="vf-d-label">{escape(value_label(each.value))}</span>'
         f'<span class="vf-d-track vf-t-track">{cells}<i class="vf-d-zero"></i>'
         f'<i class="vf-d-whisker" style="left:{low:.2f}%;width:{max(high - low, 0):.2f}%"></i>'
-        f'<i class="vf-t-mean" style="left:{_place(each.mean):.2f}%"></i>{target}</span>'
+        f'<i class="vf-t-mean" style="left:{place(each.mean):.2f}%"></i>{target}</span>'
         f'<span class="vf-d-value">{signed(each.mean)}</span></div>'
     )
 
@@ -167,19 +168,10 @@ def _tr(
     off = "–" if missed is None else f"{missed:.1f}"
     apart = "–" if n == 1 else f"{spread:.1f}"
     return (
-        f'<tr><th scope="row">{escape(_capital(value_words(value)))}</th><td>{n:,}</td>'
+        f'<tr><th scope="row">{escape(capital(value_words(value)))}</th><td>{n:,}</td>'
         f"<td>{asked}</td><td>{signed(mean)}</td><td>{apart}</td><td>{off}</td></tr>"
     )
 
 
 def _asked(target: float | None) -> str:
     return "" if target is None else f", asked {signed(target)}"
-
-
-def _place(intensity: float) -> float:
-    """Where an intensity lies on the scale, in percent."""
-    return 100 * (min(max(intensity, LOWEST), HIGHEST) - LOWEST) / _SPAN
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
