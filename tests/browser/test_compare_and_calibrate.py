@@ -65,7 +65,9 @@ def test_profiles_are_compared_measured_and_one_is_kept(chat: ChatPage, server: 
     page.locator("#vf-seed input").fill("7")
     page.locator("#vf-compare-box textarea").press("Enter")
     for box in boxes:
-        expect(box.locator(".vf-said.prose")).to_contain_text(re.compile(r"\w"), timeout=PATIENCE_MS)
+        expect(box.locator(".vf-said.prose")).to_contain_text(
+            re.compile(r"\w"), timeout=PATIENCE_MS
+        )
         expect(box.locator(".vf-keep")).to_be_visible(timeout=PATIENCE_MS)
     chip = boxes[1].locator(".vf-chip").first
     measured = re.compile(r"benevolence\s*\+8\s*→\s*[+−]?\d+\.\d\s*± \d+\.\d")
@@ -124,6 +126,7 @@ def test_a_calibration_is_watched_stopped_and_resumed(chat: ChatPage, context: B
     kept.first.click()
     expect(page.locator("#vf-cal-plot .main-svg").first).to_be_visible()
     expect(page.locator("#vf-cal-ranges .main-svg").first).to_be_visible()
+    expect(page.locator("#vf-cal-said")).to_contain_text("Benevolence can be brought from −")
     expect(page.locator("#vf-cal-delete")).to_be_hidden()
 
     estimate = page.locator("#vf-estimate")

@@ -25,6 +25,7 @@ from chat_app.ui.pages.calibrate_html import (
     list_label,
     news_html,
     plan_html,
+    reach_html,
     wrong_html,
 )
 from chat_app.ui.pages.calibrate_view import (
@@ -66,8 +67,8 @@ class _Page:
     @property
     def opened(self) -> list[Any]:
         shelf = self.shelf
-        return [shelf.opened, shelf.facts, shelf.value, shelf.plot, shelf.ranges, shelf.resume,
-                shelf.delete, shelf.confirm]  # fmt: skip
+        return [shelf.opened, shelf.facts, shelf.value, shelf.said, shelf.plot, shelf.ranges,
+                shelf.resume, shelf.delete, shelf.confirm]  # fmt: skip
 
     @property
     def watched(self) -> list[Any]:
@@ -229,9 +230,8 @@ def _wire_shelf(blocks: gr.Blocks, page: _Page) -> None:
     def open_one(id: str) -> Any:
         return _open(page, find_kept(database, id)) if id else gr.skip()
 
-    def show(id: str, value: str) -> Any:
-        found = curve(database, id, value) if id and value else None
-        return gr.Plot(value=curve_figure(found), visible=True) if found else gr.Plot(visible=False)
+    def show(id: str, value: str) -> dict[Any, Any]:
+        return _drawn(page, id, value)
 
     def resume(id: str) -> dict[Any, Any]:
         page.calibrating.resume(find_kept(database, id))
@@ -258,29 +258,33 @@ def _wire_shelf(blocks: gr.Blocks, page: _Page) -> None:
 
     quiet: dict[str, Any] = {"show_progress": "hidden"}
     shelf.list.input(guarded(open_one), shelf.list, page.opened, **quiet)
-    shelf.value.input(guarded(show), [shelf.list, shelf.value], shelf.plot, **quiet)
+    shelf.value.input(guarded(show), [shelf.list, shelf.value], [shelf.said, shelf.plot], **quiet)
     shelf.resume.click(guarded(resume), shelf.list, page.watched, **quiet)
     shelf.delete.click(guarded(ask), shelf.list, [shelf.question, shelf.confirm], **quiet)
     shelf.really.click(guarded(delete), shelf.list, [*page.listed, *page.opened], **quiet)
     shelf.keep.click(lambda: gr.Column(visible=False), None, shelf.confirm, queue=False)
 
 
+def _drawn(page: _Page, id: str, value: str | None) -> dict[Any, Any]:
+    """One value's curve, and what it says in words."""
+    found = curve(page.database, id, value) if value else None
+    plot = gr.Plot(value=curve_figure(found), visible=True) if found else gr.Plot(visible=False)
+    return {page.shelf.said: reach_html(found), page.shelf.plot: plot}
+
+
 def _open(page: _Page, kept: Kept) -> dict[Any, Any]:
     shelf = page.shelf
     value = kept.begun[0] if kept.begun else None
-    found = curve(page.database, kept.id, value) if value else None
     reach = ranges(page.database, kept.id)
-    plot = gr.Plot(value=curve_figure(found), visible=True) if found else gr.Plot(visible=False)
-    overview = len(reach) > 1
+    choices = [(value_label(each), each) for each in kept.begun]
+    several = len(reach) > 1
     return {
         shelf.opened: gr.Column(visible=True),
         shelf.facts: facts_html(kept),
-        shelf.value: gr.Dropdown(
-            choices=[(value_label(v), v) for v in kept.begun], value=value, visible=bool(value)
-        ),
-        shelf.plot: plot,
+        shelf.value: gr.Dropdown(choices=choices, value=value, visible=bool(value)),
+        **_drawn(page, kept.id, value),
         shelf.ranges: gr.Plot(value=ranges_figure(reach), visible=True)
-        if overview
+        if several
         else gr.Plot(visible=False),
         shelf.resume: gr.Button(visible=not (kept.builtin or kept.whole)),
         shelf.delete: gr.Button(visible=not kept.builtin),

@@ -3,6 +3,8 @@
 from chat_app.chat.calibrated import Kept, doses
 from chat_app.chat.calibrating import Running
 from chat_app.chat.trials import Course
+from chat_app.steering.dose_response import DoseResponse
+from chat_app.ui.chips import signed
 from chat_app.ui.pages.calibrate_view import METHOD_NAMES
 from chat_app.ui.text import escape
 from chat_app.values.custom import value_label
@@ -118,6 +120,19 @@ def facts_html(kept: Kept) -> str:
         facts.append(f"{kept.done} of {kept.of} doses measured: resume it for the rest")
     listed = " · ".join(escape(fact) for fact in facts)
     return f'<h2 class="vf-section">{escape(kept.model)}</h2><p class="vf-hint">{listed}</p>'
+
+
+def reach_html(response: DoseResponse | None) -> str:
+    """What a curve says, for those too who do not see it; "" where there is none yet."""
+    if response is None:
+        return ""
+    low, high = response.reachable
+    rest = response.predict(0.0).intensity
+    return _line(
+        f"{escape(value_label(response.value))} can be brought from <b>{signed(low)}</b> to "
+        f"<b>{signed(high)}</b>; unsteered it stands at {signed(rest)}. Shaded: the doses at which "
+        "the replies still read like the model's own."
+    )
 
 
 def _plural(word: str, n: int) -> str:

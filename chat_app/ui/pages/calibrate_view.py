@@ -61,6 +61,7 @@ class Shelf:
     opened: gr.Column
     facts: gr.HTML
     value: gr.Dropdown
+    said: gr.HTML
     plot: gr.Plot
     ranges: gr.Plot
     resume: gr.Button
@@ -182,9 +183,10 @@ def build_shelf() -> Shelf:
             resume = gr.Button("Resume", variant="primary", size="md", elem_id="vf-cal-resume")
             delete = gr.Button("Delete", size="md", elem_id="vf-cal-delete")
         confirm, question, really, keep = confirmation("vf-confirm-calibration")
+        said = gr.HTML("", js_on_load=None, elem_id="vf-cal-said")
         plot = gr.Plot(show_label=False, label="Curve", elem_id="vf-cal-plot")
         ranges = gr.Plot(show_label=False, label="In reach", elem_id="vf-cal-ranges")
     return Shelf(
-        empty, chosen, opened, facts, value, plot, ranges, resume, delete, confirm, question,
+        empty, chosen, opened, facts, value, said, plot, ranges, resume, delete, confirm, question,
         really, keep,
     )  # fmt: skip
