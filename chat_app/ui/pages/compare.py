@@ -40,8 +40,7 @@ def build(blocks: gr.Blocks, services: Services) -> None:
             "models, load another one on the Chat page and ask again with the same seed.</p>",
             js_on_load=None,
         )
-    _wire_settings(blocks, services, view)
-    _wire_run(blocks, services, view)
+    _wire_run(services, view, _wire_settings(blocks, services, view))
     for i, column in enumerate(view.columns):
         column.keep.click(
             guarded(partial(_kept, services, i)),
@@ -56,7 +55,8 @@ def _kept(services: Services, column: int, question_id: str) -> str:
     return keep(services.studio.database, found.columns[column].message_id)
 
 
-def _wire_settings(blocks: gr.Blocks, services: Services, view: CompareView) -> None:
+def _wire_settings(blocks: gr.Blocks, services: Services, view: CompareView) -> Any:
+    """The columns' fields; returns the event after which they offer what is kept."""
     database = services.studio.database
 
     def offer(*names: str) -> list[Any]:
@@ -71,15 +71,16 @@ def _wire_settings(blocks: gr.Blocks, services: Services, view: CompareView) -> 
         return wishes_html(chosen(database, 1, name, "")[0])
 
     profiles = [column.profile for column in view.columns]
-    blocks.load(guarded(offer), profiles, profiles, show_progress="hidden")
+    offered = blocks.load(guarded(offer), profiles, profiles, show_progress="hidden")
     view.count.input(
         count, view.count, [c.box for c in view.columns], show_progress="hidden", queue=False
     )
     for column in view.columns:
         column.profile.input(guarded(wishes), column.profile, column.wishes, show_progress="hidden")
+    return offered
 
 
-def _wire_run(blocks: gr.Blocks, services: Services, view: CompareView) -> None:
+def _wire_run(services: Services, view: CompareView, offered: Any) -> None:
     def ask(text: str, tab: Tab, *settings: Any) -> Iterator[dict[Any, Any]]:
         yield from _run(services, view, tab, text, *settings)
 
@@ -91,7 +92,7 @@ def _wire_run(blocks: gr.Blocks, services: Services, view: CompareView) -> None:
         if question_id:
             found = comparison(services.studio.database, question_id)
             tab.turn_page()
-            yield {view.box: found.question}
+            yield {view.box: found.question, **view.restore(services.studio.database, found)}
             yield from _followed(services, view, tab, question_id)
 
     asked = [view.tab, *view.settings]
@@ -105,10 +106,10 @@ def _wire_run(blocks: gr.Blocks, services: Services, view: CompareView) -> None:
         )  # fmt: skip
     view.box.stop(stop, view.tab, None, queue=False)
     view.question_id.change(None, view.question_id, None, js="(id) => valueflow.compared(id)")
-    blocks.load(
+    offered.then(
         guarded(start),
         [view.question_id, view.tab],
-        view.shown,
+        [*view.shown, *view.asking],
         js="(_, tab) => [valueflow.comparison(), tab]",
         show_progress="hidden",
         concurrency_limit=None,

@@ -107,6 +107,34 @@ class CompareView:
         return [self.same_seed, self.seed, self.count, *each]
 
     @property
+    def asking(self) -> list[Any]:
+        """Every component that ``restore`` changes."""
+        parts = [(c.box, c.profile, c.method, c.wishes) for c in self.columns]
+        return [self.count, *(part for each in parts for part in each)]
+
+    def restore(self, database: Database, found: Comparison) -> dict[Any, Any]:
+        """The updates that ask again what was asked: as many columns, their profiles.
+
+        A profile that is not kept under its name any more leaves its field empty.
+        """
+        count = max(FEWEST, len(found.columns))
+        updates: dict[Any, Any] = {self.count: count}
+        for i, view in enumerate(self.columns):
+            updates[view.box] = gr.Column(visible=i < count)
+        kept = {value for _, value in choices(database)}
+        for view, column in zip(self.columns, found.columns, strict=False):
+            profile, name = column.profile, column.profile.name
+            updates[view.wishes] = wishes_html(profile)
+            if not profile.targets:
+                updates |= {view.profile: "", view.method: ""}
+            elif name in kept:
+                own = load_profile(database, name).method == profile.method
+                updates |= {view.profile: name, view.method: "" if own else profile.method}
+            else:
+                updates |= {view.profile: None, view.method: ""}
+        return updates
+
+    @property
     def shown(self) -> list[Any]:
         """Every component that ``show`` and a run change."""
         parts = [(c.reply, c.text, c.foot, c.keep) for c in self.columns]
