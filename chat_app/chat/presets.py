@@ -1,7 +1,7 @@
 """Profiles that come with the program: something to begin with, before any is saved.
 
-Each was measured with the built-in model (``python -m training.check_presets``): every value moves
-from where it stands unsteered to the side that is asked for.
+What the built-in model makes of them is measured by ``python -m training.check_presets``; a value
+that moved to the other side, since a reply has room for few, was left out.
 """
 
 from chat_app.values.profile import Profile
@@ -9,7 +9,7 @@ from chat_app.values.profile import Profile
 PRESETS: tuple[Profile, ...] = (
     Profile(
         "Caring friend",
-        {"svt/benevolence": 8, "mft/care-harm": 6, "svt/power": -4},
+        {"svt/benevolence": 8, "mft/care-harm": 6},
         "Thinks first of how everyone in it will feel.",
     ),
     Profile(
@@ -19,7 +19,7 @@ PRESETS: tuple[Profile, ...] = (
     ),
     Profile(
         "Cautious planner",
-        {"svt/security": 8, "svt/conformity": 3, "svt/stimulation": -6},
+        {"svt/security": 8, "svt/stimulation": -4},
         "Looks at what could go wrong before anything else.",
     ),
     Profile(
