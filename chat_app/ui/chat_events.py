@@ -73,6 +73,8 @@ def wire(blocks: gr.Blocks, page: Page, opened: Iterable[Any]) -> None:
             [page.chat, page.watch, page.box],
             show_progress="hidden",
             queue=False,
+            # The clock's next tick may be left out; nobody else asks a second time.
+            trigger_mode="once" if event == page.watch.tick else "multiple",
         )
 
 
