@@ -216,7 +216,7 @@ def test_the_built_in_encoder_tells_directions_better_than_chance() -> None:
     texts = [t for t in from_anchors(load_vidb().anchors) if t.value.startswith("duty/")]
     asked = [t for t in texts if held_out(t.text)]
     known = [t for t in texts if not held_out(t.text)]
-    found = agreement(encoder_contender("builtin", load_encoder().encode), known, asked)
+    found = agreement(encoder_contender(load_encoder()), known, asked)
     assert found.asked == len(asked) > 50
     assert found.sign_accuracy > 0.6
 

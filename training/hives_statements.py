@@ -82,9 +82,14 @@ def _said(act: str, frame: str, intensity: float, rng: random.Random) -> tuple[s
     return text, intensity * (0.5 if frame in MILD else 1.0)
 
 
-def statements(rng: random.Random, *, frames: int = 3) -> Iterator[Example]:
-    """Every statement once, every name once alone and once in a frame, every act in ``frames``."""
-    for row in read_corpus("statements.jsonl"):
+def statements(
+    rng: random.Random, *, frames: int = 3, which: slice = slice(None)
+) -> Iterator[Example]:
+    """Every statement once, every name once alone and once in a frame, every act in ``frames``.
+
+    ``which``: rows of the corpus, all if left out.
+    """
+    for row in read_corpus("statements.jsonl")[which]:
         value, text = row["value"], row["text"]
         intensity = LEVEL_INTENSITY[row["level"]]
         if row["kind"] == "act":

@@ -165,7 +165,7 @@ def evaluate(
         asked = [t for t in anchors if held_out(t.text, hold_out)]
         known = [t for t in anchors if not held_out(t.text, hold_out)]
     with progress() as report:
-        contenders = [encoder_contender(settings.hives, _encoder(settings.hives).encode)]
+        contenders = [encoder_contender(_encoder(settings.hives))]
         contenders += [
             baseline(name, known, encoder=settings.hives, seed=seed, progress=report)
             for name in dict.fromkeys(against or [])

@@ -9,7 +9,8 @@ linear ridge per value, which suits sparse words better.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,10 @@ from chat_app.hives.baselines import (
     untrained_model,
 )
 from chat_app.hives.dataset import LabelledText
+
+if TYPE_CHECKING:
+    from chat_app.hives.encoder import Encoder
+    from chat_app.hives.head import Head
 
 Matrix = NDArray[np.float32]
 # (unit rows, value of each, intensity of each) -> (unit rows, value of each) -> predictions
@@ -168,10 +173,10 @@ def _evenly(texts: Sequence[LabelledText]) -> list[LabelledText]:
 
 
 def fit_kernel(
-    z: Matrix, own: Sequence[str], intensity: NDArray[np.float64]
+    z: Matrix, own: Sequence[str], intensity: NDArray[np.float64], head: "Head | None" = None
 ) -> Callable[[Matrix, Sequence[str]], NDArray[np.float64]]:
-    """The HIVES ranker's kernel ridge (``ranker_hives.fit_intensity``)."""
-    model = fit_intensity(z.astype(np.float64), own, intensity)
+    """The HIVES ranker's kernel ridge (``ranker_hives.fit_intensity``), on the encoder's head."""
+    model = fit_intensity(z.astype(np.float64), own, intensity, head)
     column = {value: i for i, value in enumerate(model.values)}
 
     def predict(asked: Matrix, theirs: Sequence[str]) -> NDArray[np.float64]:
@@ -205,9 +210,9 @@ def fit_linear(
     return predict
 
 
-def encoder_contender(source: str, encode: Encode) -> Contender:
-    """A loaded encoder (``hives.encoder.Encoder.encode``) in the comparison."""
-    return Contender(source, encode, fit_kernel)
+def encoder_contender(encoder: "Encoder") -> Contender:
+    """A loaded encoder in the comparison, read as the ranker reads it: with its head, if any."""
+    return Contender(encoder.name, encoder.encode, partial(fit_kernel, head=encoder.head))
 
 
 def baseline(

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from chat_app.evaluation.ranking import Lineup, Order
 
 if TYPE_CHECKING:
+    from chat_app.hives.head import Head
     from chat_app.hives.space import Space
 
 Matrix = NDArray[np.float64]
@@ -39,11 +40,13 @@ _LIMIT = 10.0
 class IntensityModel:
     """Kernel ridge fits of intensity on unit vectors, one per value, that share one solve.
 
-        f_v(z) = sum over i of alpha_iv k(z_i, z),   k(a, b) = exp(-gamma |a - b|^2) + 1
+        f_v(z) = scale h_v(z) + sum over i of alpha_iv k(z_i, z)
+        k(a, b) = exp(-gamma |a - b|^2) + 1
 
     points: [n, d] texts of all values; alpha: [n, V], a column per value of ``values``; held_out:
     [n] what each text would be given, for its own value, by the fit without it; error: mean
-    square of held_out - intensity. The + 1 is the offset, penalised like the rest.
+    square of held_out - intensity; h: the encoder's ``head``, 0 without one. The + 1 is the
+    offset, penalised like the rest.
     """
 
     values: tuple[str, ...]
@@ -52,10 +55,14 @@ class IntensityModel:
     gamma: float
     held_out: Matrix
     error: float
+    head: "Head | None" = None
+    scale: float = 1.0
 
     def __call__(self, z: NDArray[np.float32]) -> Matrix:
         """Predicted intensities of unit rows z [m, d] for all values: [m, V], not clipped."""
-        return gaussian_kernel(z.astype(np.float64), self.points, self.gamma) @ self.alpha
+        points = z.astype(np.float64)
+        found = gaussian_kernel(points, self.points, self.gamma) @ self.alpha
+        return found + self.scale * self.head.read(points, self.values) if self.head else found
 
 
 def gaussian_kernel(a: Matrix, b: Matrix, gamma: float) -> Matrix:
@@ -64,18 +71,25 @@ def gaussian_kernel(a: Matrix, b: Matrix, gamma: float) -> Matrix:
 
 
 def kernel_ridge(
-    points: Matrix, own: Sequence[str], intensity: Matrix, width: float, ridge: float
+    points: Matrix,
+    own: Sequence[str],
+    intensity: Matrix,
+    width: float,
+    ridge: float,
+    head: "Head | None" = None,
 ) -> IntensityModel:
-    """For every value v, minimise over f in closed form
+    """For every value v, minimise over g in closed form, where f = scale h_v + g,
 
         sum over texts i of v of (y_i - f(z_i))^2
-        + w x sum over the other texts j of f(z_j)^2  +  ridge |f|^2
+        + w x sum over the other texts j of f(z_j)^2  +  ridge |g|^2
 
-    with w = 0.02. The systems C_v = K + ridge diag(1 / weights) differ only at v's own texts E,
-    where the weight is 1 and not w, so that one inverse serves all (Woodbury):
+    with w = 0.02. ``scale`` is that of the least squares of y on the head's h, each text for its
+    own value; without a head h is 0. With t what h leaves (y_i - scale h at texts of v,
+    - scale h at the others), the systems C_v = K + ridge diag(1 / weights) differ only at v's own
+    texts E, where the weight is 1 and not w, so that one inverse serves all (Woodbury):
 
         mu = ridge / w,  delta = mu - ridge,  G = (K + mu I)^-1,  S_v = (I - delta G_EE)^-1
-        alpha_v = C_v^-1 y = G_E S_v y_E,     (C_v^-1)_EE = G_EE S_v
+        alpha_v = C_v^-1 t,   C_v^-1 = G + delta G_E S_v G_E^T,   (C_v^-1)_E = G_E S_v
         y_i - held_out_i = alpha_iv / (C_v^-1)_ii   (Rasmussen and Williams 2006, eq. 5.12)
 
     points: [n, d] unit rows; own: n value ids; intensity: [n]. gamma is ``width`` over the mean
@@ -89,19 +103,45 @@ def kernel_ridge(
     with threadpool_limits(1):
         inverse = cho_solve(cho_factor(shared), np.eye(len(points)))
         values = tuple(dict.fromkeys(own))
+        scale, told = _told(points, own, intensity, values, head)
         alpha = np.zeros((len(points), len(values)))
         residual = np.zeros(len(points))
         for column, value in enumerate(values):
             rows = np.array([i for i, v in enumerate(own) if v == value])
             inner = inverse[np.ix_(rows, rows)]
             solved = np.linalg.inv(np.eye(len(rows)) - (mu - ridge) * inner)
-            alpha[:, column] = inverse[:, rows] @ (solved @ intensity[rows])
+            left = intensity[rows] - told[rows, column]
+            alpha[:, column] = inverse[:, rows] @ (solved @ left)
+            if head is not None:
+                told[rows, column] = 0.0
+                rest = inverse @ told[:, column]
+                alpha[:, column] -= rest + (mu - ridge) * inverse[:, rows] @ (solved @ rest[rows])
             residual[rows] = alpha[rows, column] / np.diag(inner @ solved)
     error = float((residual**2).mean())
-    return IntensityModel(values, points, alpha, gamma, intensity - residual, error)
+    held_out = intensity - residual
+    return IntensityModel(values, points, alpha, gamma, held_out, error, head, scale)
 
 
-def fit_intensity(points: Matrix, own: Sequence[str], intensity: Matrix) -> IntensityModel:
+def _told(
+    points: Matrix,
+    own: Sequence[str],
+    intensity: Matrix,
+    values: Sequence[str],
+    head: "Head | None",
+) -> tuple[float, Matrix]:
+    """``scale`` and what the head, so scaled, reads in the points for all values, [n, V]."""
+    if head is None:
+        return 1.0, np.zeros((len(points), len(values)))
+    read = head.read(points, values)
+    of_own = read[np.arange(len(points)), [values.index(value) for value in own]]
+    # A head that reads the anchors backwards is of no use: it is left out.
+    scale = max(0.0, float(of_own @ intensity) / max(float(of_own @ of_own), 1e-9))
+    return scale, scale * read
+
+
+def fit_intensity(
+    points: Matrix, own: Sequence[str], intensity: Matrix, head: "Head | None" = None
+) -> IntensityModel:
     """``kernel_ridge`` with the largest ridge, and the best width for it, whose leave-one-out
     error is at most 1.25 times the least of all.
 
@@ -110,18 +150,21 @@ def fit_intensity(points: Matrix, own: Sequence[str], intensity: Matrix) -> Inte
     some = np.unique(np.linspace(0, len(points) - 1, min(len(points), _TRIAL)).astype(int))
     trial_own = [own[i] for i in some]
     errors = {
-        (ridge, width): kernel_ridge(points[some], trial_own, intensity[some], width, ridge).error
+        (ridge, width): kernel_ridge(
+            points[some], trial_own, intensity[some], width, ridge, head
+        ).error
         for ridge, width in product(_RIDGES, _WIDTHS)
     }
     near = [pair for pair in errors if errors[pair] <= _SLACK * min(errors.values())]
     ridge, width = max(near, key=lambda pair: (pair[0], -errors[pair]))
-    return kernel_ridge(points, own, intensity, width, ridge)
+    return kernel_ridge(points, own, intensity, width, ridge, head)
 
 
 class HivesRanker:
     """Orders by the intensity predicted from the HIVES embedding (``kernel_ridge``).
 
-    A VIDB text is judged by the fit without it, so that an anchor has no advantage over a reply.
+    A VIDB text is judged by the fit without it, so that an anchor has no advantage over a reply;
+    the encoder's head, where there is one, was fitted without VIDB.
     """
 
     name = "hives"
@@ -159,6 +202,7 @@ class HivesRanker:
             self.space.embeddings[self._rows].astype(np.float64),
             [a.value for a in anchors],
             np.array([a.intensity for a in anchors]),
+            self.space.encoder.head,
         )
 
     def predict(self, texts: Sequence[str], value: str) -> NDArray[np.float32]:

@@ -22,6 +22,7 @@ from chat_app.hives.encoder_files import (
     kept_from,
     line,
 )
+from chat_app.hives.head import Head, HeadError, read_head
 
 if TYPE_CHECKING:
     import torch
@@ -41,11 +42,17 @@ class Encoder:
     name: what it was asked for by; version: 12 hex digits of a hash over its files (and its
     numbers' precision where that is not float32), so that cached embeddings never outlive what
     made them; dim: length of its vectors; prompt: what is put before each text; held_out: the
-    share of texts, by ``dataset.held_out``, that it was kept from in training, 0 if unknown.
+    share of texts, by ``dataset.held_out``, that it was kept from in training, 0 if unknown;
+    head: what reads intensities off its vectors, where one comes with it.
     """
 
     def __init__(
-        self, model: "SentenceTransformer", name: str, version: str, held_out: float = 0.0
+        self,
+        model: "SentenceTransformer",
+        name: str,
+        version: str,
+        held_out: float = 0.0,
+        head: Head | None = None,
     ) -> None:
         dim = model.get_embedding_dimension()
         if dim is None:
@@ -54,7 +61,7 @@ class Encoder:
         # Fast tokenizers keep padding settings in shared state and fail when two threads meet.
         self._lock = threading.Lock()
         self.name, self.version, self.dim = name, version, dim
-        self.held_out = held_out
+        self.held_out, self.head = held_out, head
         self.prompt = text_prompt(model.prompts, model.default_prompt_name)
 
     @property
@@ -164,7 +171,12 @@ def load_encoder(
         model = model.to(dtype=dtype).eval()
     except Exception as error:  # whatever a damaged folder makes the libraries raise
         raise EncoderError(f"The encoder in {folder} cannot be loaded: {line(error)}") from error
-    return Encoder(model, source, _version(folder, dtype, cache_dir), kept_from(folder))
+    try:
+        head = read_head(folder, model.get_embedding_dimension() or 0)
+    except HeadError as error:
+        raise EncoderError(str(error)) from error
+    version = _version(folder, dtype, cache_dir)
+    return Encoder(model, source, version, kept_from(folder), head)
 
 
 def _device(wanted: str) -> "torch.device":
