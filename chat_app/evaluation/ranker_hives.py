@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
@@ -34,19 +34,22 @@ _SLACK = 1.25
 _TRIAL = 640
 _MOST = 4000
 _LIMIT = 10.0
+# How much the encoder's head counts, where it has one, beside the fit on VIDB. The head was taught
+# by twenty times as many texts, the fit by the very scale that is asked for.
+_HEAD = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class IntensityModel:
     """Kernel ridge fits of intensity on unit vectors, one per value, that share one solve.
 
-        f_v(z) = scale h_v(z) + sum over i of alpha_iv k(z_i, z)
+        f_v(z) = sum over i of alpha_iv k(z_i, z) + scale_v h_v(z)
         k(a, b) = exp(-gamma |a - b|^2) + 1
 
     points: [n, d] texts of all values; alpha: [n, V], a column per value of ``values``; held_out:
     [n] what each text would be given, for its own value, by the fit without it; error: mean
-    square of held_out - intensity; h: the encoder's ``head``, 0 without one. The + 1 is the
-    offset, penalised like the rest.
+    square of held_out - intensity; h: the encoder's ``head``, ``scale`` [V] what it counts (see
+    ``with_head``). The + 1 is the offset, penalised like the rest.
     """
 
     values: tuple[str, ...]
@@ -56,7 +59,7 @@ class IntensityModel:
     held_out: Matrix
     error: float
     head: "Head | None" = None
-    scale: float = 1.0
+    scale: Matrix | float = 0.0
 
     def __call__(self, z: NDArray[np.float32]) -> Matrix:
         """Predicted intensities of unit rows z [m, d] for all values: [m, V], not clipped."""
@@ -71,25 +74,18 @@ def gaussian_kernel(a: Matrix, b: Matrix, gamma: float) -> Matrix:
 
 
 def kernel_ridge(
-    points: Matrix,
-    own: Sequence[str],
-    intensity: Matrix,
-    width: float,
-    ridge: float,
-    head: "Head | None" = None,
+    points: Matrix, own: Sequence[str], intensity: Matrix, width: float, ridge: float
 ) -> IntensityModel:
-    """For every value v, minimise over g in closed form, where f = scale h_v + g,
+    """For every value v, minimise over f in closed form
 
         sum over texts i of v of (y_i - f(z_i))^2
-        + w x sum over the other texts j of f(z_j)^2  +  ridge |g|^2
+        + w x sum over the other texts j of f(z_j)^2  +  ridge |f|^2
 
-    with w = 0.02. ``scale`` is that of the least squares of y on the head's h, each text for its
-    own value; without a head h is 0. With t what h leaves (y_i - scale h at texts of v,
-    - scale h at the others), the systems C_v = K + ridge diag(1 / weights) differ only at v's own
-    texts E, where the weight is 1 and not w, so that one inverse serves all (Woodbury):
+    with w = 0.02. The systems C_v = K + ridge diag(1 / weights) differ only at v's own texts E,
+    where the weight is 1 and not w, so that one inverse serves all (Woodbury):
 
         mu = ridge / w,  delta = mu - ridge,  G = (K + mu I)^-1,  S_v = (I - delta G_EE)^-1
-        alpha_v = C_v^-1 t,   C_v^-1 = G + delta G_E S_v G_E^T,   (C_v^-1)_E = G_E S_v
+        alpha_v = C_v^-1 y = G_E S_v y_E,     (C_v^-1)_EE = G_EE S_v
         y_i - held_out_i = alpha_iv / (C_v^-1)_ii   (Rasmussen and Williams 2006, eq. 5.12)
 
     points: [n, d] unit rows; own: n value ids; intensity: [n]. gamma is ``width`` over the mean
@@ -103,40 +99,43 @@ def kernel_ridge(
     with threadpool_limits(1):
         inverse = cho_solve(cho_factor(shared), np.eye(len(points)))
         values = tuple(dict.fromkeys(own))
-        scale, told = _told(points, own, intensity, values, head)
         alpha = np.zeros((len(points), len(values)))
         residual = np.zeros(len(points))
         for column, value in enumerate(values):
             rows = np.array([i for i, v in enumerate(own) if v == value])
             inner = inverse[np.ix_(rows, rows)]
             solved = np.linalg.inv(np.eye(len(rows)) - (mu - ridge) * inner)
-            left = intensity[rows] - told[rows, column]
-            alpha[:, column] = inverse[:, rows] @ (solved @ left)
-            if head is not None:
-                told[rows, column] = 0.0
-                rest = inverse @ told[:, column]
-                alpha[:, column] -= rest + (mu - ridge) * inverse[:, rows] @ (solved @ rest[rows])
+            alpha[:, column] = inverse[:, rows] @ (solved @ intensity[rows])
             residual[rows] = alpha[rows, column] / np.diag(inner @ solved)
     error = float((residual**2).mean())
-    held_out = intensity - residual
-    return IntensityModel(values, points, alpha, gamma, held_out, error, head, scale)
+    return IntensityModel(values, points, alpha, gamma, intensity - residual, error)
 
 
-def _told(
-    points: Matrix,
-    own: Sequence[str],
-    intensity: Matrix,
-    values: Sequence[str],
-    head: "Head | None",
-) -> tuple[float, Matrix]:
-    """``scale`` and what the head, so scaled, reads in the points for all values, [n, V]."""
-    if head is None:
-        return 1.0, np.zeros((len(points), len(values)))
-    read = head.read(points, values)
-    of_own = read[np.arange(len(points)), [values.index(value) for value in own]]
-    # A head that reads the anchors backwards is of no use: it is left out.
-    scale = max(0.0, float(of_own @ intensity) / max(float(of_own @ of_own), 1e-9))
-    return scale, scale * read
+def with_head(
+    fit: IntensityModel, own: Sequence[str], intensity: Matrix, head: "Head"
+) -> IntensityModel:
+    """The mean of ``fit`` and of what ``head`` reads, for the values that the head knows.
+
+    The head's readings are brought to VIDB's scale by one factor for all values, that of least
+    squares on the texts, each for its own value. A head that reads them backwards is left out.
+    """
+    read = head.read(fit.points, fit.values)
+    columns = [fit.values.index(value) for value in own]
+    told = read[np.arange(len(own)), columns]
+    factor = float(told @ intensity) / max(float(told @ told), 1e-9)
+    if factor <= 0:
+        return fit
+    share = np.array([_HEAD if value in head.values else 0.0 for value in fit.values])
+    weight = share[columns]
+    held_out = (1 - weight) * fit.held_out + weight * factor * told
+    return replace(
+        fit,
+        alpha=(1 - share) * fit.alpha,
+        held_out=held_out,
+        error=float(((held_out - intensity) ** 2).mean()),
+        head=head,
+        scale=factor * share,
+    )
 
 
 def fit_intensity(
@@ -145,23 +144,23 @@ def fit_intensity(
     """``kernel_ridge`` with the largest ridge, and the best width for it, whose leave-one-out
     error is at most 1.25 times the least of all.
 
-    They are chosen on every so-manieth text, at most 640, then all texts are fitted.
+    They are chosen on every so-manieth text, at most 640, then all texts are fitted, and the
+    encoder's ``head``, if it has one, is heard beside the fit (``with_head``).
     """
     some = np.unique(np.linspace(0, len(points) - 1, min(len(points), _TRIAL)).astype(int))
     trial_own = [own[i] for i in some]
     errors = {
-        (ridge, width): kernel_ridge(
-            points[some], trial_own, intensity[some], width, ridge, head
-        ).error
+        (ridge, width): kernel_ridge(points[some], trial_own, intensity[some], width, ridge).error
         for ridge, width in product(_RIDGES, _WIDTHS)
     }
     near = [pair for pair in errors if errors[pair] <= _SLACK * min(errors.values())]
     ridge, width = max(near, key=lambda pair: (pair[0], -errors[pair]))
-    return kernel_ridge(points, own, intensity, width, ridge, head)
+    fit = kernel_ridge(points, own, intensity, width, ridge)
+    return with_head(fit, own, intensity, head) if head else fit
 
 
 class HivesRanker:
-    """Orders by the intensity predicted from the HIVES embedding (``kernel_ridge``).
+    """Orders by the intensity predicted from the HIVES embedding (``fit_intensity``).
 
     A VIDB text is judged by the fit without it, so that an anchor has no advantage over a reply;
     the encoder's head, where there is one, was fitted without VIDB.
