@@ -29,7 +29,7 @@ def unit_rows(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
 def test_it_reads_what_it_knows_and_nothing_else() -> None:
     head = Head(("a", "b"), np.array([[1, 2], [3, 4]], np.float32), np.array([5, 6], np.float32))
     read = head.read(np.array([[1.0, 0.0], [0.6, 0.8]]), ("b", "other", "a"))
-    np.testing.assert_allclose(read, [[8, 0, 6], [10.4, 0, 8]], rtol=1e-6)
+    np.testing.assert_allclose(read, np.array([[8.0, 0.0, 6.0], [10.4, 0.0, 8.0]]), rtol=1e-6)
 
 
 def test_its_file_gives_it_back(tmp_path: Path) -> None:
