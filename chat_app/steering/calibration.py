@@ -23,10 +23,9 @@ from chat_app.steering.dose_response import DoseResponse
 FORMAT = "valueflow.calibration/1"
 
 _SKETCHED = 8  # numbers that a direction is known by
-# How far they may lie apart, of their length. The sketches of directions with a cosine of 0.99 lie
-# 0.14 apart, give or take half of it, and the same doses then do the same within the noise; those
-# of unlike directions lie 1.4 apart.
-_TOLERANCE = 0.35
+# How far they may lie apart, of their length: what another processor rounds otherwise moves them
+# by less than a hundredth; the sketches of unlike directions lie 1.4 apart.
+_TOLERANCE = 0.1
 
 
 class CalibrationError(ValueflowError):
