@@ -2,26 +2,29 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from chat_app.chat.presets import PRESETS
 from chat_app.values.code import profile_code
 from chat_app.values.profile import Profile
+from chat_app.values.taxonomy import STEERED
+from chat_app.vidb.loading import load_vidb
 from tests.browser.conftest import PATIENCE_MS, ChatPage
 
 NASTY = "<img src=x onerror=alert(1)> ${alert(1)} {{alert(1)}} `x`"
-WRITTEN = (
-    "I always help my friends when they are in trouble.",
-    "Helping my family is what matters most to me.",
-    "I stayed up all night to look after my sick sister.",
-    "My friends can always count on me.",
-    "I would never leave a friend alone.",
-)
 
 
 def open_part(page: Page, id: str) -> None:
     page.locator(f"#{id} .label-wrap").first.click()
+
+
+def upload(page: Page, button: str, name: str, text: str) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.locator(f"#{button}").click()
+    chooser.value.set_files({"name": name, "mimeType": "text/plain", "buffer": text.encode()})
 
 
 def test_values_show_their_reach_and_are_found_by_what_they_mean(chat: ChatPage):
@@ -101,8 +104,11 @@ def test_a_character_is_changed_saved_taken_back_and_shared(chat: ChatPage):
     expect(version.first).to_contain_text("Stimulation +8 → +3")
 
     code = page.locator("#vf-code textarea")
-    expect(code).to_have_value(re.compile("^vf1-"))
-    shared = code.input_value()
+    adventurer = next(preset for preset in PRESETS if preset.name == "Adventurer")
+    # The panel holds targets in the order of its sliders.
+    targets = dict(sorted(adventurer.targets.items(), key=lambda item: STEERED.index(item[0])))
+    shared = profile_code(replace(adventurer, name="My own", targets=targets))
+    expect(code).to_have_value(shared)
     with page.expect_download() as download:
         page.locator("#vf-profile-file").click()
     assert download.value.suggested_filename == "my-own.profile.json"
@@ -125,13 +131,7 @@ def test_what_somebody_else_sends_is_shown_as_text(chat: ChatPage):
     page = chat.page
     other = Profile(NASTY[:80], {"svt/power": 4, f"custom/{NASTY}": -3}, NASTY)
     open_part(page, "vf-kept")
-    page.locator("#vf-import-file input[type=file]").set_input_files(
-        {
-            "name": "theirs.json",
-            "mimeType": "application/json",
-            "buffer": json.dumps(other.to_json()).encode(),
-        }
-    )
+    upload(page, "vf-import-file", "theirs.json", json.dumps(other.to_json()))
     expect(page.locator("#vf-summary")).to_contain_text(f"“{NASTY}” −3")
     expect(page.locator("#vf-own-0 .head")).to_contain_text(NASTY)
     page.locator("#vf-clear").click()
@@ -148,11 +148,11 @@ def test_a_profile_is_read_from_texts(chat: ChatPage):
     open_part(page, "vf-texts")
     page.locator("#vf-texts-read").click()
     expect(page.locator("#vf-texts-note")).to_contain_text("Paste some texts first.")
-    page.locator("#vf-texts-file input[type=file]").set_input_files(
-        {"name": "mine.txt", "mimeType": "text/plain", "buffer": "\n".join(WRITTEN * 2).encode()}
-    )
+    anchors = load_vidb("builtin").of("svt/benevolence")
+    written = [anchor.text for anchor in anchors if anchor.intensity > 5][:12]
+    upload(page, "vf-texts-file", "mine.txt", "\n".join(written))
     expect(page.locator("#vf-texts-result")).to_contain_text(
-        re.compile(r"What 10 texts show.*[+−]\d", re.DOTALL), timeout=PATIENCE_MS
+        re.compile(r"What 12 texts show.*[+−]\d", re.DOTALL), timeout=PATIENCE_MS
     )
     page.locator("#vf-texts-use").click()
     expect(page.locator("#vf-profile-name input")).to_have_value("From my texts")
