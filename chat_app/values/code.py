@@ -46,7 +46,7 @@ def profile_code(profile: Profile) -> str:
     """``profile`` as a code; intensities to a hundredth, without what was tuned.
 
     >>> profile_code(Profile("kind", {"svt/benevolence": 6}))
-    'vf1-AAAEa2luZAAAAAJYR8wgNg'
+    'vf1-AAAEa2luZAAAAAJY7Hzcdg'
     """
     parts = [bytes([_METHODS.index(profile.method)]), _text(profile.name)]
     parts.append(_text(profile.description))
