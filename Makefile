@@ -6,10 +6,10 @@ STAMP := $(VENV)/.set-up
 CMAKE_ARGS_USED := $(VENV)/.cmake-args
 
 .DEFAULT_GOAL := help
-.PHONY: help setup chat test lint clean tools
+.PHONY: help setup chat test lint screenshots clean tools
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## make .venv with the pinned dependencies (done for you by the others)
 
@@ -23,6 +23,9 @@ lint: $(STAMP) ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+screenshots: $(STAMP) ## take the pictures of README and docs/guide.md again (needs chromium)
+	@$(BIN)/python -m tests.browser.screenshots
 
 clean: ## remove .venv and the caches; conversations and profiles stay
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
