@@ -232,3 +232,14 @@ def random_vector(model: ChatModel, seed: int, scale: float = 1.0) -> VectorBuff
     rng = np.random.default_rng(seed)
     data = rng.normal(0, scale, (model.n_layer - 1, model.n_embd)).astype(np.float32)
     return VectorBuffer(data, 1, model.n_layer - 2, f"random-{seed}-{scale}")
+
+
+def write_babbler(path: Path) -> Path:
+    """A model that finds no end: the built-in model's own replies are over before a test can
+    press a button or a key."""
+    model = write_llama(path, n_embd=512, n_layer=8)
+    # The control tokens, the end among them, get no weight: others are always likelier.
+    for tensor in gguf.GGUFReader(model, "r+").tensors:
+        if tensor.name == "token_embd.weight":
+            tensor.data[-3:] = 0
+    return model

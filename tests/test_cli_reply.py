@@ -10,6 +10,7 @@ import pytest
 
 from chat_app.steering.control_vector import ControlVector
 from tests.command_line import VALUEFLOW, one_sentence, run
+from tests.random_models import write_babbler
 
 QUESTION = "Should I lend my brother money?"
 
@@ -124,9 +125,10 @@ def test_a_truncated_model_gets_one_sentence(kept, builtin_model, tmp_path):
     assert "cut.gguf" in said
 
 
-def test_ctrl_c_ends_quietly(kept):
+def test_ctrl_c_ends_quietly(tmp_path):
+    model = write_babbler(tmp_path / "babbler.gguf")
     process = subprocess.Popen(
-        [VALUEFLOW, "reply", QUESTION, "--max-tokens", "100000", "--temperature", "100"],
+        [VALUEFLOW, "reply", QUESTION, "--model", model, "--max-tokens", "3000"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
