@@ -50,7 +50,9 @@ def test_conversations_are_found_and_put_in_order(told, tmp_path):
         run("conversations", "search", "lend", "bro", "--json", home=told[0]).stdout
     )
     assert found["id"] == id
-    assert "lend my brother" in found["text"]
+    # The question or the reply, whichever speaks of it more.
+    assert "lend" in found["text"].lower()
+    assert "brother" in found["text"]
     home = tmp_path / "own"
     file = tmp_path / "talk.jsonl"
     run("export", id, "--format", "jsonl", "--out", str(file), home=told[0])
