@@ -131,6 +131,8 @@ def test_ctrl_c_ends_quietly(tmp_path):
         [VALUEFLOW, "reply", QUESTION, "--model", model, "--max-tokens", "3000"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # What a shell starts in the background ignores it, and so do its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     assert process.stdout.read(1)  # it is writing

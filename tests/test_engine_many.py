@@ -127,7 +127,7 @@ def test_what_is_written_together_is_what_is_written_alone(make: Callable[..., E
     vectors = [None, random_vector(engine.model, 1, 8.0), random_vector(engine.model, 2, 8.0)]
     requests = [Request(question(i), GREEDY, vectors[i % 3]) for i in range(9)]
     for i, tokens in enumerate(together(engine, requests)):
-        turns, _, vector = vars(requests[i]).values()
+        turns, vector = requests[i].turns, requests[i].vector
         assert len(tokens) > 5
         assert short_of_best(engine.model, turns, tokens, vector).max() < 0.3
         # and this could fail: under another vector other words are best

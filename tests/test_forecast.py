@@ -1,5 +1,6 @@
 """What the page says of a profile before its first reply, and that saying it loads nothing."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from chat_app.settings import settings
 from chat_app.ui.marks import legend_html, marks_html, outlook_html
 from chat_app.ui.own_values import Own
 from chat_app.ui.profile_panel import read_profile
+from chat_app.values.custom import value_label
 from chat_app.values.profile import Profile
 from chat_app.values.taxonomy import STEERED
 
@@ -33,13 +35,23 @@ def test_nothing_is_known_of_a_model_that_is_not_loaded(home):
     assert known_calibration(Studio(settings(home=home, model="other.gguf")), "vector") is None
 
 
+def most_apart(studio: Studio) -> tuple[str, str]:
+    """The two values that take most from each other, as measured."""
+    known = known_calibration(studio, "vector")
+    felt = known.coupling.among(STEERED)
+    one, other = np.unravel_index(np.argmin(felt), felt.shape)
+    return STEERED[min(one, other)], STEERED[max(one, other)]
+
+
 def test_a_target_out_of_reach_and_what_values_do_to_each_other(idle):
     highest = reach(idle, "vector").ranges["svt/benevolence"][1]
     alone = forecast(idle, Profile("a", {"svt/benevolence": 10}))
     assert alone == Forecast({"svt/benevolence": highest}, "")
     assert forecast(idle, Profile("a", {"svt/benevolence": 4})) == Forecast()
-    apart = forecast(idle, Profile("a", {"mft/care-harm": 8, "svt/security": 8})).sentence
-    assert apart.startswith("Care / harm +8 and Security +8 pull apart: expect about Care / harm")
+    one, other = most_apart(idle)
+    apart = forecast(idle, Profile("a", {one: 8, other: 8})).sentence
+    first, second = value_label(one), value_label(other)
+    assert apart.startswith(f"{first} +8 and {second} +8 pull apart: expect about {first} ")
     both = forecast(idle, Profile("a", {"svt/benevolence": 8, "svt/power": 8})).sentence
     assert both.startswith("They share each reply: expect about Benevolence +")
     many = forecast(idle, Profile("a", dict.fromkeys(STEERED, 8))).sentence

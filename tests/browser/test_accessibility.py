@@ -14,7 +14,7 @@ def findings(chat: ChatPage) -> list[str]:
     """What axe-core calls serious or critical, a line for each element."""
     found = Axe().run(chat.page).response["violations"]
     return [
-        f"{each['id']} ({each['help']}): {node['html'][:200]} {node.get('failureSummary', '')[:300]}"
+        f"{each['id']} ({each['help']}): {node['html'][:200]} {node.get('failureSummary', '')}"
         for each in found
         if each["impact"] in ("serious", "critical")
         for node in each["nodes"]
