@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from chat_app.chat.conversations import list_conversations
 from chat_app.chat.export import export_conversation
+from chat_app.chat.models import models_dir
 from chat_app.chat.profiles import list_profiles
 from chat_app.db.database import Database
 from chat_app.db.tables import CalibrationRow
@@ -69,6 +70,7 @@ def parts(settings: Settings) -> list[Part]:
         ("Backups", [backups_dir(settings)], backups_dir(settings)),
         ("Exports", [exports_dir(settings)], exports_dir(settings)),
         ("What is kept to start faster", [settings.cache_dir], settings.cache_dir),
+        ("Models", [models_dir(settings)], models_dir(settings)),
         ("Control vectors", [settings.vectors_dir], settings.vectors_dir),
         ("Settings", [settings_file(home)], settings_file(home)),
     ]

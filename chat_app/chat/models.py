@@ -54,9 +54,14 @@ def loaded_model(studio: "Studio") -> LoadedModel | None:
 def known_models(settings: Settings) -> list[tuple[str, str]]:
     """(name, source) of the built-in model, those used lately and the .gguf files of the data
     folder's models/, each once."""
-    files = sorted((settings.home / "models").glob("*.gguf"))
+    files = sorted(models_dir(settings).glob("*.gguf"))
     sources = dict.fromkeys(["builtin", settings.model, *_recent(settings), *map(str, files)])
     return [(_name(source), source) for source in sources]
+
+
+def models_dir(settings: Settings) -> Path:
+    """Where a person puts .gguf files to choose from."""
+    return settings.home / "models"
 
 
 def remember_model(settings: Settings, source: str) -> None:
