@@ -128,7 +128,7 @@ def test_what_is_out_of_reach_is_clamped_and_said():
     assert found.coefficients == pytest.approx({KIND: 0.5})
     (note,) = found.notes
     assert note == (
-        "Benevolence +10 is out of reach for tiny, which was measured from -8.0 to +8.0: "
+        "Benevolence +10 is out of reach for tiny, which was measured from −8.0 to +8.0: "
         "+8.0 is aimed at."
     )
     assert aim({KIND: 8.4}, calibration()).notes == ()

@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_app.ui.chips import Chip, agreement, chip_html, chips_html, signed, summary_html
+from chat_app.ui.chips import Chip, agreement, chip_html, chips_html, summary_html
 from chat_app.ui.text import escape, markdown_without_html, plain_as_markdown
+from chat_app.values.numerals import signed
 
 PAYLOADS = [
     "<script>alert(1)</script>",

@@ -3,8 +3,8 @@
 from itertools import pairwise
 
 from chat_app.chat.conversations import UNSTEERED, MessageView
-from chat_app.chat.wording import signed
 from chat_app.values.custom import value_label
+from chat_app.values.numerals import signed
 from chat_app.values.profile import Profile
 
 # A divider between two turns has room for so many; the profile itself tells the rest.

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chat_app.chat.wording import signed
 from chat_app.settings import data_path
 from chat_app.steering.aim import aim, expected
 from chat_app.steering.calibration import Calibration, CalibrationError
 from chat_app.steering.composition import UNCOUPLED
 from chat_app.values.custom import value_label
+from chat_app.values.numerals import signed
 from chat_app.values.profile import Profile
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from chat_app.chat.conversations import stored_profile
 from chat_app.chat.scoring import score_message
-from chat_app.chat.wording import signed
 from chat_app.db.conversations import get_message, scores_of
 from chat_app.db.tables import Score
 from chat_app.errors import ValueflowError
 from chat_app.evaluation.recall import Ranked, interval, recall
 from chat_app.values.custom import is_custom, value_label
+from chat_app.values.numerals import signed
 from chat_app.values.taxonomy import STEERED
 from chat_app.vidb.loading import HIGHEST, LOWEST, Anchor
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chat_app.chat.wording import signed
 from chat_app.steering.aim import DEFAULT_SCALE, LONGEST
 from chat_app.steering.compose import Composition
 from chat_app.steering.composition import unit_rows
 from chat_app.steering.conflicts import Conflict, conflicts
 from chat_app.values.custom import value_label
+from chat_app.values.numerals import signed
 from chat_app.values.profile import Profile
 
 if TYPE_CHECKING:

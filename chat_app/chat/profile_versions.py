@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chat_app.chat.profiles import UnknownProfile, save_profile
-from chat_app.chat.wording import signed
 from chat_app.db.database import Database
 from chat_app.db.profiles import earlier_versions, find_profile
 from chat_app.values.custom import value_label
+from chat_app.values.numerals import signed
 from chat_app.values.profile import Profile
 
 _LISTED = 6  # differences that one line names

@@ -2,19 +2,10 @@
 
 from chat_app.chat.conversations import MessageView, ScoreView
 from chat_app.values.custom import value_label
+from chat_app.values.numerals import fixed, signed
 from chat_app.values.profile import Profile
 
 SPEAKERS = {"user": "You", "assistant": "Reply", "system": "System"}
-
-
-def signed(number: float) -> str:
-    """An intensity with its sign, a true minus, and one decimal at most.
-
-    >>> signed(6), signed(-3.14159), signed(-0.01)
-    ('+6', '−3.1', '0')
-    """
-    rounded = round(number, 1) + 0.0
-    return f"{rounded:+g}".replace("-", "−") if rounded else "0"
 
 
 def profile_line(profile: Profile) -> str:
@@ -36,8 +27,7 @@ def score_line(value: str, target: float | None, score: ScoreView | None) -> str
     asked = "" if target is None else f" {signed(target)}"
     if score is None:
         return f"{value_label(value)}{asked} → not measured"
-    measured = f"{score.intensity:+.1f}".replace("-", "−")
-    return f"{value_label(value)}{asked} → {measured} ± {score.stderr:.1f}"
+    return f"{value_label(value)}{asked} → {fixed(score.intensity)} ± {score.stderr:.1f}"
 
 
 def status_line(message: MessageView) -> str:

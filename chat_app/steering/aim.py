@@ -20,6 +20,7 @@ from chat_app.steering.calibration import Calibration
 from chat_app.steering.composition import UNCOUPLED, Coupling
 from chat_app.steering.dose_response import DoseResponse, Predicted
 from chat_app.values.custom import value_label
+from chat_app.values.numerals import fixed, signed
 
 # The coefficient of intensity 10 where nothing was measured, in typical hidden-state norms.
 DEFAULT_SCALE = 0.5
@@ -65,8 +66,8 @@ def aim(
         if abs(found.reached - target) > _OUT_OF_REACH:
             low, high = response.reachable
             notes.append(
-                f"{value_label(value)} {target:+g} is out of reach for {model}, which was measured "
-                f"from {low:+.1f} to {high:+.1f}: {found.reached:+.1f} is aimed at."
+                f"{value_label(value)} {signed(target)} is out of reach for {model}, which was "
+                f"measured from {fixed(low)} to {fixed(high)}: {fixed(found.reached)} is aimed at."
             )
     if not any(_response(value, calibration) for value in targets):
         doses = coupling.solve(alone)
@@ -100,7 +101,7 @@ def _shortfall(wanted: Mapping[str, float], hoped: Mapping[str, Predicted]) -> t
     """One sentence where values that share the reply cannot all be brought to their targets."""
     if all(abs(wanted[v] - hoped[v].intensity) <= _SHORT for v in wanted):
         return ()
-    listed = ", ".join(f"{value_label(v)} {hoped[v].intensity:+.1f}" for v in wanted)
+    listed = ", ".join(f"{value_label(v)} {fixed(hoped[v].intensity)}" for v in wanted)
     return (f"These values share the reply, so that not all of them are reached: expect {listed}.",)
 
 

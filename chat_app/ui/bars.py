@@ -6,9 +6,10 @@ Every row says its numbers in text; the bar beside it is for the eye alone.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chat_app.ui.chips import agreement, signed, value_words
+from chat_app.ui.chips import agreement, value_words
+from chat_app.ui.scale import place
 from chat_app.ui.text import escape
-from chat_app.values.profile import HIGHEST, LOWEST
+from chat_app.values.numerals import signed
 
 
 @dataclass(frozen=True)
@@ -79,5 +80,4 @@ def _rect(x: float, width: float, y: float, height: float, kind: str) -> str:
 
 def _x(intensity: float) -> float:
     """Where on a drawing 200 wide."""
-    held = min(HIGHEST, max(LOWEST, intensity))
-    return (held - LOWEST) / (HIGHEST - LOWEST) * 200
+    return 2 * place(intensity)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from chat_app.ui.text import escape
 from chat_app.values.custom import is_custom, value_label
+from chat_app.values.numerals import fixed, signed
 
 Agreement = Literal["close", "near", "far"]
 
@@ -40,16 +41,6 @@ def value_words(value: str) -> str:
     return f"“{label}”" if is_custom(value) else label.lower()
 
 
-def signed(number: float, digits: int = 1) -> str:
-    """An intensity as people write it: a sign, a true minus, no needless decimals.
-
-    >>> signed(6), signed(-3.14159), signed(-0.01)
-    ('+6', '−3.1', '0')
-    """
-    rounded = round(number, digits) + 0.0
-    return f"{rounded:+g}".replace("-", "−") if rounded else "0"
-
-
 def agreement(target: float, intensity: float, stderr: float | None = None) -> Agreement:
     """How well a measured intensity meets its target; a difference within two standard errors
     is never called far."""
@@ -68,8 +59,7 @@ def chip_html(chip: Chip) -> str:
             f'<span class="vf-chip vf-waiting" role="listitem" title="{_WAITING}">{asked} '
             '<span class="vf-arrow">→</span> <span class="vf-dots">…</span></span>'
         )
-    rounded = round(chip.intensity, 1) + 0.0
-    measured = f"{rounded:+.1f}".replace("-", "−") if rounded else "0.0"
+    measured = fixed(chip.intensity)
     error = "" if chip.stderr is None else f' <span class="vf-error">± {chip.stderr:.1f}</span>'
     kind = agreement(chip.target, chip.intensity, chip.stderr)
     sign, words = _SIGNS[kind]

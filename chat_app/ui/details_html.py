@@ -5,10 +5,11 @@ from urllib.parse import quote
 
 from chat_app.chat.insight import Measured, Reason, WholeProfile
 from chat_app.evaluation.recall import Ranked
-from chat_app.ui.chips import agreement, signed, value_words
-from chat_app.ui.scale import capital, fixed, place
+from chat_app.ui.chips import agreement, value_words
+from chat_app.ui.scale import capital, place
 from chat_app.ui.text import escape
 from chat_app.values.custom import is_custom, value_label
+from chat_app.values.numerals import fixed, signed
 from chat_app.values.taxonomy import THEORIES
 from chat_app.vidb.loading import HIGHEST, LOWEST
 

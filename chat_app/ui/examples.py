@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from chat_app.chat.presets import PRESETS
-from chat_app.ui.chips import signed, value_words
+from chat_app.ui.chips import value_words
+from chat_app.values.numerals import signed
 from chat_app.values.profile import Profile
 
 

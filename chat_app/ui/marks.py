@@ -7,10 +7,10 @@ components would each be sent and drawn anew.
 from collections.abc import Mapping
 
 from chat_app.chat.forecast import Forecast, Reach
-from chat_app.ui.chips import signed
 from chat_app.ui.text import escape
 from chat_app.ui.value_sliders import slider_id
 from chat_app.values.custom import is_custom, value_label
+from chat_app.values.numerals import signed
 from chat_app.values.profile import HIGHEST, LOWEST
 
 

@@ -1,4 +1,4 @@
-"""Intensities on the page: where they lie on the scale, and how they are written in columns."""
+"""Intensities on the page: where they lie on the scale, and how a line about them begins."""
 
 from chat_app.vidb.loading import HIGHEST, LOWEST
 
@@ -10,16 +10,6 @@ def place(intensity: float) -> float:
     (0.0, 50.0, 100.0)
     """
     return 100 * (min(max(intensity, LOWEST), HIGHEST) - LOWEST) / (HIGHEST - LOWEST)
-
-
-def fixed(number: float) -> str:
-    """With a sign and one decimal, so that a column of them lines up.
-
-    >>> fixed(6), fixed(-3.14), fixed(-0.01)
-    ('+6.0', '−3.1', '0.0')
-    """
-    rounded = round(number, 1) + 0.0
-    return f"{rounded:+.1f}".replace("-", "−") if rounded else "0.0"
 
 
 def capital(words: str) -> str:

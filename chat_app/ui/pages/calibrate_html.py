@@ -4,10 +4,10 @@ from chat_app.chat.calibrated import Kept, doses
 from chat_app.chat.calibrating import Running
 from chat_app.chat.trials import Course
 from chat_app.steering.dose_response import DoseResponse
-from chat_app.ui.chips import signed
 from chat_app.ui.pages.calibrate_view import METHOD_NAMES
 from chat_app.ui.text import escape
 from chat_app.values.custom import value_label
+from chat_app.values.numerals import signed
 
 _MINUTE, _HOUR = 60, 3600
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from chat_app.chat.compare import Column, Comparison
-from chat_app.ui.chips import agreement, signed, value_words
+from chat_app.ui.chips import agreement, value_words
 from chat_app.ui.text import escape
+from chat_app.values.numerals import fixed, signed
 
 LETTERS = "ABCD"
 _MARK = '<span class="vf-best" title="The closest to what was asked">★<i> closest</i></span>'
@@ -44,8 +45,7 @@ def _cell(column: Column, value: str, best: bool) -> str:
     if score is None:
         waiting = "…" if column.text.strip() or column.status == "writing" else "–"
         return f'<td class="vf-unasked">{asked}{waiting}</td>'
-    measured = f"{round(score.intensity, 1) + 0.0:+.1f}".replace("-", "−")
-    number = f"<b>{measured}</b> <small>± {score.stderr:.1f}</small>"
+    number = f"<b>{fixed(score.intensity)}</b> <small>± {score.stderr:.1f}</small>"
     if target is None:
         return f'<td class="vf-unasked">{number}</td>'
     kind = agreement(target, score.intensity, score.stderr)

@@ -12,8 +12,8 @@ from gradio.components.plot import PlotData
 
 from chat_app.steering.aim import DEFAULT_SCALE
 from chat_app.steering.dose_response import DoseResponse
-from chat_app.ui.chips import signed
 from chat_app.values.custom import value_label
+from chat_app.values.numerals import signed
 
 _LINE, _BAND, _IN_REACH = "#5570e6", "rgba(85,112,230,0.18)", "rgba(128,128,124,0.10)"
 _AXIS = {"zeroline": False, "showgrid": True, "ticks": "", "fixedrange": True}

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from chat_app.steering.dose_response import DoseResponse
-from chat_app.ui.chips import signed
 from chat_app.ui.text import escape
+from chat_app.values.numerals import signed
 from chat_app.vidb.loading import HIGHEST, LOWEST
 
 _WIDTH, _HEIGHT = 640, 300

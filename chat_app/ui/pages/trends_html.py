@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from statistics import fmean, pstdev
 
 from chat_app.chat.trends import CELLS, Line, Summary
-from chat_app.ui.chips import signed, value_words
+from chat_app.ui.chips import value_words
 from chat_app.ui.scale import capital, place
 from chat_app.ui.text import escape
 from chat_app.values.custom import value_label
+from chat_app.values.numerals import signed
 from chat_app.vidb.loading import HIGHEST, LOWEST
 
 _WIDTH, _HEIGHT = 360, 150

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from chat_app.chat.atlas import Band, Near, Neighbours
-from chat_app.ui.chips import signed
 from chat_app.ui.text import escape
+from chat_app.values.numerals import signed
 from chat_app.values.taxonomy import THEORIES, Theory, Value, children, get_value
 
 
