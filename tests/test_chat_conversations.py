@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from chat_app.chat.conversations import (
     UNSTEERED,
-    delete_conversation,
     list_conversations,
     open_conversation,
     rename_conversation,
@@ -16,6 +15,7 @@ from chat_app.chat.conversations import (
     title_from,
 )
 from chat_app.chat.rows import recover
+from chat_app.chat.shelf import delete
 from chat_app.db.database import DatabaseError
 from chat_app.errors import ValueflowError
 from tests.talks import KIND, measure, new_talk, say
@@ -48,12 +48,12 @@ def test_deleting(database):
     id, other = new_talk(database), new_talk(database)
     _, reply = say(database, id, "a", "b")
     measure(database, reply, "svt/power", 1)
-    delete_conversation(database, id)
+    delete(database, [id])
     assert [c.id for c in list_conversations(database)] == [other]
     with pytest.raises(DatabaseError, match="no conversation"):
         open_conversation(database, id)
     with pytest.raises(DatabaseError, match="no conversation"):
-        delete_conversation(database, id)
+        delete(database, [id])
 
 
 def test_the_profile_that_was_set_is_shown(database):

@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat_app.chat.browse import Browsing, browse
-from chat_app.chat.conversations import delete_conversation, rename_conversation
+from chat_app.chat.conversations import rename_conversation
 from chat_app.chat.rows import add_question, open_reply
-from chat_app.chat.shelf import purge, restore
+from chat_app.chat.shelf import delete, purge, restore
 from chat_app.db.conversations import get_conversation
 from chat_app.db.search import _pattern, excerpt, mark
 from chat_app.db.tables import now
@@ -100,11 +100,11 @@ def test_the_index_follows_every_change(database, talk):
     rename_conversation(database, talk, "Family matters")
     assert found(database, "wen") == []
     assert found(database, "matters") == [talk]
-    delete_conversation(database, talk)
+    delete(database, [talk])
     assert found(database, "matters") == []
     restore(database, [talk])
     assert found(database, "matters") == [talk]
-    delete_conversation(database, talk)
+    delete(database, [talk])
     assert indexed(database) == 3
     assert purge(database, before=now().replace(year=2100)) == 1
     assert indexed(database) == 0
@@ -131,7 +131,7 @@ def test_the_index_holds_after_the_file_was_compacted(database, talk):
     first = new_talk(database, "gone soon")
     say(database, first, "x", "y")
     say(database, talk, "And the boat?", "Keep it.")
-    delete_conversation(database, first)
+    delete(database, [first])
     purge(database, before=now().replace(year=2100))
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.connection.driver_connection.execute("VACUUM")

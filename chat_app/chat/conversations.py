@@ -162,13 +162,6 @@ def rename_conversation(database: Database, id: str, title: str) -> None:
         get_conversation(session, id).title = title
 
 
-def delete_conversation(database: Database, id: str) -> None:
-    """Put a conversation away for good, unless ``trash`` takes it back soon. A reply under way is
-    given up."""
-    with database.write() as session:
-        get_conversation(session, id).deleted = now()
-
-
 def set_profile(database: Database, id: str, profile: Profile) -> None:
     """Make ``profile`` the one that the conversation shows when it is opened."""
     with database.write() as session:
