@@ -186,6 +186,7 @@ def lay_out(shared: Services) -> Page:
             max_lines=8,
             submit_btn="Send",
             elem_id="vf-box",
+            elem_classes="vf-ask",
         )
         gr.HTML(
             '<p class="vf-foot">Runs on this computer; nothing leaves it. '
