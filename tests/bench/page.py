@@ -83,8 +83,8 @@ def searching(page: Page) -> list[float]:
         lambda n: (
             f"[...document.querySelectorAll('.vf-hint')].some(h => h.textContent.includes("
             f"'“{words[n]}”')) || [...{_ROWS}].length && [...{_ROWS}].every(r => [...r"
-            f".querySelectorAll('mark')].some(m => '{words[n]}'.startsWith(m.textContent"
-            f".toLowerCase()) || m.textContent.toLowerCase() === '{words[n]}'.split(' ')[0]))"
+            f".querySelectorAll('mark')].some(m => '{words[n]}'.split(' ').includes("
+            f"m.textContent.toLowerCase())))"
         ),
     )
 
