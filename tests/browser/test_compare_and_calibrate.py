@@ -105,6 +105,7 @@ def test_stop_ends_all_columns_and_keeps_them(endless: ChatPage):
     for i in range(2):  # the babbler takes a while to have its directions: unsteered is enough
         page.locator(f"#vf-column-{i} input").first.click()
         page.get_by_role("option", name="Unsteered").click()
+        expect(page.get_by_role("option")).to_have_count(0)  # a closed list fades out
     page.locator("#vf-same-seed input").uncheck()
     page.locator("#vf-compare-box textarea").fill("Tell me about honesty.")
     page.locator("#vf-compare-box textarea").press("Enter")
