@@ -17,7 +17,7 @@ CHATML = (
 _SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 
 
-def _byte_letters() -> list[str]:
+def byte_letters() -> list[str]:
     """The 256 printable letters with which GPT-2's byte-level BPE spells bytes 0 to 255."""
     kept = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     moved = iter(range(256, 512))
@@ -25,7 +25,7 @@ def _byte_letters() -> list[str]:
 
 
 def _add_vocabulary(writer: gguf.GGUFWriter) -> int:
-    letters = _byte_letters()
+    letters = byte_letters()
     merges = ["t h", "th e", "i n"]
     tokens = [*letters, *(m.replace(" ", "") for m in merges), *_SPECIAL]
     writer.add_tokenizer_model("gpt2")
