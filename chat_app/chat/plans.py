@@ -98,6 +98,7 @@ def _drawn_by(studio: "Studio", sampling: Sampling) -> dict[str, Any]:
         "model_sha256": info.sha256,
         "sampling": stored_sampling(sampling),
         "seed": sampling.seed,
+        "counts": {"n_ctx": studio.engine.n_ctx},
     }
 
 

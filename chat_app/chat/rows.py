@@ -227,6 +227,7 @@ class ReplyRow:
             if reply:
                 row.tokens = list(reply.tokens)
                 row.counts = {
+                    **(row.counts or {}),
                     "prompt_tokens": reply.prompt_tokens,
                     "reused_tokens": reply.reused_tokens,
                     "reply_tokens": reply.reply_tokens,

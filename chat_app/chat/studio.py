@@ -273,13 +273,18 @@ class Studio:
 
     @_Part
     def engine(self) -> "Engine":
+        return self.new_engine()
+
+    def new_engine(self, n_ctx: int | None = None) -> "Engine":
+        """An engine of its own with an empty cache, to be closed by who asked; ``n_ctx``: in
+        place of the settings' size of context."""
         from chat_app.llm.context_options import ContextOptions
         from chat_app.llm.engine import Engine
 
         given = self.settings
         return Engine(
             self.model,
-            n_ctx=given.n_ctx,
+            n_ctx=n_ctx or given.n_ctx,
             n_threads=given.n_threads,
             n_slots=given.n_slots,
             queue=given.queue,
@@ -405,6 +410,11 @@ class Studio:
             self._parts = {n: old[n] for n in ("database", "vidb") if n in old} | {"model": model}
         if engine := old.get("engine"):
             engine.close()
+
+    def with_model(self, source: str) -> "Studio":
+        """Another studio, to be closed by itself, that differs from this one in its chat model."""
+        settings = self.settings.model_copy(update={"model": source})
+        return Studio(settings, progress=self.progress)
 
     def use_settings(self, settings: Settings) -> None:
         """Go by ``settings`` from the next reply on; what is loaded stays as it was loaded."""

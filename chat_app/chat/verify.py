@@ -44,7 +44,11 @@ def read_transcript(text: str) -> dict[str, Any]:
 
 def _parse(text: str) -> Any:
     try:
-        return json.loads(text.removeprefix("\ufeff"), parse_constant=_no_constant)
+        return json.loads(
+            text.removeprefix("\ufeff"),
+            parse_constant=_no_constant,
+            object_pairs_hook=_no_key_twice,
+        )
     except json.JSONDecodeError:
         raise
     except (ValueError, RecursionError):
@@ -53,6 +57,14 @@ def _parse(text: str) -> Any:
 
 def _no_constant(name: str) -> None:
     raise ValueError(name)
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two equal keys readers take now the first, now the last: a text could hide in one."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key twice")
+    return found
 
 
 def _lines(text: str) -> dict[str, Any]:
@@ -70,6 +82,8 @@ def _lines(text: str) -> dict[str, Any]:
                 ) from None
     if not parsed or not isinstance(parsed[0], dict):
         raise TranscriptError("The file is no transcript: it is empty.")
+    if "messages" in parsed[0]:
+        raise TranscriptError("The file is no transcript: it has messages in its first line.")
     return {**parsed[0], "messages": parsed[1:]}
 
 

@@ -22,6 +22,7 @@ from chat_app.cli import (
     hives,
     profile_sharing,
     profiles,
+    replay,
     reply,
     score,
     transcripts,
@@ -98,6 +99,7 @@ app.add_typer(conversations.app, name="conversations")
 app.command("export")(transcripts.export)
 app.command("import")(transcripts.import_file)
 app.command("verify")(transcripts.verify)
+app.command("replay")(replay.replay)
 app.command("backup")(data.backup)
 app.command("delete-everything")(data.delete_everything)
 app.command("doctor")(diagnose.doctor)

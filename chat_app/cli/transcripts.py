@@ -73,7 +73,7 @@ def verify(
     """Check that a transcript was not altered since it was written."""
     from chat_app.chat.transcript import verify_transcript
 
-    found = verify_transcript(_read(file))
+    found = verify_transcript(read_transcript_file(file))
     if as_json:
         print_json({"file": str(file), "problems": found})
         if found:
@@ -84,7 +84,8 @@ def verify(
         print(f"{file}: every message is as it was written.")
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_transcript_file(file: Path) -> dict[str, Any]:
+    """The transcript in ``file``. Raises ValueflowError that names it."""
     from chat_app.chat.transcript import TranscriptError, read_transcript
 
     try:

@@ -28,6 +28,20 @@ def resolve_model(source: str) -> Path:
     return path
 
 
+def local_file(source: str) -> Path | None:
+    """The file of ``source`` if it is on this computer already, None otherwise."""
+    match = _REPOSITORY.fullmatch(source)
+    if match and not Path(source).exists():
+        from huggingface_hub import try_to_load_from_cache
+
+        cached = try_to_load_from_cache(match["repo"], match["file"])
+        return Path(cached) if isinstance(cached, str) else None
+    try:
+        return resolve_model(source)
+    except ModelError:
+        return None
+
+
 def _download(repo: str, name: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
