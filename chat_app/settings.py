@@ -31,7 +31,7 @@ def data_path(*parts: str) -> Path:
     return BUILTIN.joinpath(*parts)
 
 
-# What the Settings page may change; where data lies and what is loaded is the command line's.
+# What the Settings page may change; where data lies is the command line's.
 EDITABLE = (
     "n_ctx",
     "n_threads",
@@ -46,6 +46,8 @@ EDITABLE = (
     "scoring",
     "ranker",
 )
+# What is loaded, chosen on the pages or by a command of its own and kept in the same file.
+SOURCES = ("model", "hives", "vidb")
 
 
 def settings_file(home: Path) -> Path:
@@ -66,15 +68,18 @@ def saved_settings(home: Path) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise ValueflowError(f"{path} is not what the Settings page writes: delete that file.")
-    return {name: value for name, value in found.items() if name in EDITABLE}
+    return {name: value for name, value in found.items() if name in EDITABLE + SOURCES}
 
 
 def save_settings(home: Path, values: dict[str, Any]) -> None:
-    """Keep ``values`` of EDITABLE fields, in place of those that were kept.
+    """Keep ``values`` of EDITABLE fields and SOURCES, in place of those that were kept. A default
+    is not kept, so that a better one of a later version holds.
 
     Raises ValueflowError where the file cannot be written.
     """
     path = settings_file(home)
+    fields = Settings.model_fields
+    values = {name: value for name, value in values.items() if value != fields[name].default}
     try:
         with written_whole(path) as fresh:
             fresh.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

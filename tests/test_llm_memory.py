@@ -41,7 +41,7 @@ def test_cache_of_the_builtin_model(chat_model: ChatModel, n_ctx: int, kv_type: 
 def test_bytes_of_one_token(tmp_path: Path, chat_model: ChatModel, kv_type: KvType) -> None:
     for model in (chat_model, ChatModel.load(write_plamo2(tmp_path / "plamo2.gguf"))):
         found = need(read_header(model.info.path), n_ctx=512, kv_type=kv_type)
-        assert kv_bytes_per_token(model, kv_type) * 512 == sum(found.cache)
+        assert kv_bytes_per_token(model.numbers_per_cell, kv_type) * 512 == sum(found.cache)
 
 
 def test_weights_are_all_of_the_file(tmp_path: Path, builtin_model: Path) -> None:

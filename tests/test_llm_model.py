@@ -9,8 +9,9 @@ import pytest
 
 import chat_app.llm.checksums as checksums
 from chat_app.llm.checksums import file_sha256
-from chat_app.llm.hub import resolve_model
+from chat_app.llm.hub import HubError
 from chat_app.llm.model import ChatModel, ModelError
+from chat_app.llm.sources import resolve_model
 from chat_app.settings import data_path
 from tests.random_models import write_llama, write_mamba, write_plamo2
 
@@ -154,11 +155,11 @@ def test_large_files_are_hashed_once(
 def test_resolve(random_model_path: Path, tmp_path: Path) -> None:
     assert resolve_model("builtin") == data_path("models", "builtin-chat.gguf")
     assert resolve_model(str(random_model_path)) == random_model_path
-    with pytest.raises(ModelError, match="no model file"):
+    with pytest.raises(HubError, match="no model file"):
         resolve_model(str(tmp_path / "gone.gguf"))
 
 
 def test_resolve_without_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ModelError, match="cannot be reached"):
+    with pytest.raises(HubError, match="cannot be reached"):
         resolve_model("nobody/nothing:nowhere.gguf")

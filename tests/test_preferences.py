@@ -26,8 +26,8 @@ def test_what_is_saved_holds_at_the_next_start_below_everything_else(home: Path,
 
 
 def test_only_what_the_page_may_change_is_taken_from_the_file(home: Path):
-    settings_file(home).write_text(json.dumps({"model": "elsewhere.gguf", "top_k": 3}))
-    assert (settings().model, settings().top_k) == ("builtin", 3)
+    settings_file(home).write_text(json.dumps({"port": 1, "top_k": 3}))
+    assert (settings().port, settings().top_k) == (7860, 3)
 
 
 @pytest.mark.parametrize("text", ["not json", "[1, 2]", '{"top_p": 3}', '{"ranker": "coin"}'])

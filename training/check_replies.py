@@ -11,8 +11,8 @@ import re
 from collections import Counter
 
 from chat_app.llm.engine import Engine, Reply, Sampling, Turn
-from chat_app.llm.hub import resolve_model
 from chat_app.llm.model import ChatModel
+from chat_app.llm.sources import resolve_model
 from chat_app.settings import settings
 from chat_app.steering.prompts import intensity_prompt
 from training.dialogues import Composer, read_corpus

@@ -62,13 +62,13 @@ def known_models(settings: Settings) -> list[tuple[str, str]]:
 def find_model(settings: Settings, sha256: str, name: str) -> str | None:
     """The source of a model of this computer whose file has the checksum ``sha256``, None where
     none is known; one that is called ``name`` is looked at first. Nothing is fetched."""
-    from chat_app.llm.checksums import file_sha256
-    from chat_app.llm.hub import local_file
+    from chat_app.llm.facts import model_sha256
+    from chat_app.llm.sources import local_file
 
     files = [(source, local_file(source)) for _, source in known_models(settings)]
     there = [(source, path) for source, path in files if path is not None]
     for source, path in sorted(there, key=lambda each: each[1].stem != name):
-        if file_sha256(path, settings.cache_dir) == sha256:
+        if model_sha256(path, settings.cache_dir) == sha256:
             return source
     return None
 

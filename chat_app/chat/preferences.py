@@ -51,19 +51,14 @@ def preferences(studio: "Studio") -> dict[str, Preference]:
 def save_preferences(studio: "Studio", wanted: Mapping[str, Any]) -> Saved:
     """Go by ``wanted`` {name: value} from now on, and keep it for the next start.
 
-    What an environment variable rules over is left alone; a default is not kept, so that a better
-    one of a later version holds. Raises ValueflowError, and changes nothing, where a value is out
-    of its range or the file cannot be written.
+    What an environment variable rules over is left alone. Raises ValueflowError, and changes
+    nothing, where a value is out of its range or the file cannot be written.
     """
     known = preferences(studio)
     new = {name: value for name, value in wanted.items() if not known[name].locked}
     checked = settings(home=studio.settings.home, **new)
     new = {name: getattr(checked, name) for name in new}
-    kept = saved_settings(studio.settings.home) | new
-    save_settings(
-        studio.settings.home,
-        {name: value for name, value in kept.items() if value != known[name].default},
-    )
+    save_settings(studio.settings.home, saved_settings(studio.settings.home) | new)
     changed = tuple(name for name, value in new.items() if value != known[name].value)
     studio.use_settings(studio.settings.model_copy(update=new))
     waiting = [name for name in changed if name in AT_LOADING]

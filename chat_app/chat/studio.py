@@ -302,11 +302,12 @@ class Studio:
         return self._load(self.settings.model)
 
     def _load(self, source: str) -> "ChatModel":
-        from chat_app.llm.hub import resolve_model
+        from chat_app.chat.models import models_dir
         from chat_app.llm.model import ChatModel
+        from chat_app.llm.sources import resolve_model
 
         return ChatModel.load(
-            resolve_model(source),
+            resolve_model(source, models_dir=models_dir(self.settings), progress=self.progress),
             n_gpu_layers=self.settings.n_gpu_layers,
             n_ctx=self.settings.n_ctx,
             kv_type=self.settings.kv_type,

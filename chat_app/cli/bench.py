@@ -21,8 +21,8 @@ def bench(
     from dataclasses import asdict
 
     from chat_app.chat.bench import CONVERSATION, Bench
-    from chat_app.llm.hub import resolve_model
     from chat_app.llm.model import ChatModel
+    from chat_app.llm.sources import resolve_model
     from chat_app.vidb.loading import load_vidb
 
     settings = settings_with(model=model, n_threads=threads)

@@ -32,6 +32,15 @@ def file_sha256(path: Path, cache_dir: Path | None) -> str:
     return digest
 
 
+def remember_sha256(path: Path, sha256: str, cache_dir: Path) -> None:
+    """Keep what is known of a file already, so that :func:`file_sha256` need not read it."""
+    path = path.resolve()
+    stat = path.stat()
+    if stat.st_size >= _REMEMBER_FROM:
+        entry = {"stamp": [stat.st_size, stat.st_mtime_ns], "sha256": sha256}
+        _save(cache_dir / "sha256.json", {**_load(cache_dir / "sha256.json"), str(path): entry})
+
+
 def _read(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -20,7 +20,7 @@ import numpy as np
 from chat_app.llm.context import Context, EngineError, VectorBuffer
 from chat_app.llm.context_options import ContextOptions
 from chat_app.llm.jobs import Finish, Job, Piece, Reading, Reply, VectorNames, Writing
-from chat_app.llm.kv import idle_cells_slow, kv_bytes_per_token, steps_back
+from chat_app.llm.kv import cells, idle_cells_slow, kv_bytes_per_token, steps_back
 from chat_app.llm.logprobs import log_norm
 from chat_app.llm.model import ChatModel
 from chat_app.llm.prompt import Cell, Turn, fit
@@ -47,9 +47,6 @@ W = TypeVar("W", "Request", "Spoken")
 
 _WAIT = 0.05  # seconds between two looks at ``cancel`` while there is nothing to read
 _UNDER_WAY = 4  # of many replies: jobs a slot, those that wait included
-# What the KV cache may hold beyond one whole conversation, so that others stay in it too.
-_SPARE_BYTES = 512 * 2**20
-_SPARE_CELLS = 3072
 # Of idle conversations, where they slow the others: to read a cell again costs about as much as
 # to keep it for 200 tokens (docs/performance.md).
 _IDLE_CELLS = 1024
@@ -100,12 +97,9 @@ class Engine:
         self.n_ctx = min(n_ctx, model.n_ctx_train)
         self.n_slots = n_slots
         options = options or ContextOptions()
-        spare = min(
-            _SPARE_BYTES // kv_bytes_per_token(model, options.kv_type),
-            max(_SPARE_CELLS, self.n_ctx),
-        )
-        cells = min(n_slots * self.n_ctx, self.n_ctx + spare)
-        context = Context(model, n_ctx=cells, n_seq=n_slots, n_threads=n_threads, options=options)
+        per_token = kv_bytes_per_token(model.numbers_per_cell, options.kv_type)
+        held = cells(self.n_ctx, n_slots, per_token)
+        context = Context(model, n_ctx=held, n_seq=n_slots, n_threads=n_threads, options=options)
         slots = Slots(context, n_slots, steps_back=steps_back(model))
         self._names = VectorNames()
         self._scheduler = Scheduler(
@@ -113,7 +107,7 @@ class Engine:
             slots,
             n_slots=n_slots,
             queue=queue,
-            most_idle=_IDLE_CELLS if idle_cells_slow() else cells,
+            most_idle=_IDLE_CELLS if idle_cells_slow() else held,
         )
         # Made after the context's own finalizer, so that it runs before it: also at the end of
         # the process, nobody may free a context that the thread still works with.

@@ -1,58 +1,155 @@
-"""Where a model's file is: built in, on disk, or to be fetched from Hugging Face."""
+"""What a repository on Hugging Face holds, what of it lies here already, and what goes wrong there.
 
-import re
+huggingface_hub is imported when a function needs it: it is slow to import, and a chat that
+fetches nothing has no use for it.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from chat_app.llm.model import ModelError
-from chat_app.settings import data_path
+from chat_app.errors import ValueflowError
 
-_REPOSITORY = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+):(?P<file>[^:]+\.gguf)", re.IGNORECASE)
+Kind = Literal["model", "dataset"]
+
+_SHA256_DIGITS = 64
 
 
-def resolve_model(source: str) -> Path:
-    """The file of "builtin", of a path, or of "org/repo:file.gguf" (downloaded when missing).
+class HubError(ValueflowError):
+    """Something that cannot be had from Hugging Face, and what to do about it."""
 
-    Raises :class:`ModelError` where there is no such file.
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file: its path in the repository, its bytes, and ``etag``, the SHA-256 of a large file,
+    the git hash of a small one ("" where it is only known from this computer)."""
+
+    name: str
+    size: int
+    etag: str = ""
+
+    @property
+    def sha256(self) -> str | None:
+        return self.etag if len(self.etag) == _SHA256_DIGITS else None
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository at one ``commit``. ``licence`` as its card gives it ("apache-2.0"), or None;
+    ``gated``: one must accept its maker's conditions first."""
+
+    id: str
+    kind: Kind
+    commit: str
+    files: tuple[RemoteFile, ...]
+    licence: str | None = None
+    gated: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where huggingface_hub keeps the files of this commit."""
+        return cache_folder(self.id, self.kind) / "snapshots" / self.commit
+
+
+def look_up(id: str, kind: Kind = "model") -> Repository:
+    """Ask the hub what ``id`` ("org/name") holds now: one request.
+
+    Raises HubError: no such repository, no access, offline, not reachable.
     """
-    if source == "builtin":
-        return data_path("models", "builtin-chat.gguf")
-    path = Path(source).expanduser()
-    match = _REPOSITORY.fullmatch(source)
-    if match and not path.exists():
-        return _download(match["repo"], match["file"])
-    if not path.is_file():
-        raise ModelError(
-            f"There is no model file {source}; give 'builtin', the path of a .gguf file, "
-            "or org/repo:file.gguf from Hugging Face."
+    from huggingface_hub import HfApi
+
+    ask = HfApi().dataset_info if kind == "dataset" else HfApi().model_info
+    try:
+        found = ask(id, revision="main", files_metadata=True)
+    except Exception as error:
+        raise said(error, id, kind) from error
+    files = tuple(
+        RemoteFile(
+            each.rfilename, each.size or 0, (each.lfs.sha256 if each.lfs else each.blob_id) or ""
         )
-    return path
+        for each in found.siblings or ()
+    )
+    card = found.card_data
+    licence = card.get("license_name") or card.get("license") if card else None
+    return Repository(
+        id, kind, found.sha or "main", files, str(licence) if licence else None, bool(found.gated)
+    )
 
 
-def local_file(source: str) -> Path | None:
-    """The file of ``source`` if it is on this computer already, None otherwise."""
-    match = _REPOSITORY.fullmatch(source)
-    if match and not Path(source).exists():
-        from huggingface_hub import try_to_load_from_cache
-
-        cached = try_to_load_from_cache(match["repo"], match["file"])
-        return Path(cached) if isinstance(cached, str) else None
-    try:
-        return resolve_model(source)
-    except ModelError:
-        return None
+def here(id: str, kind: Kind = "model") -> list[Repository]:
+    """What of ``id`` lies in huggingface_hub's cache, each commit with the files that came to
+    their end; the one that was looked up last comes first. Asks nobody."""
+    root = cache_folder(id, kind)
+    main = root / "refs" / "main"
+    latest = main.read_text().strip() if main.is_file() else ""
+    commits = [path for path in (root / "snapshots").glob("*") if path.is_dir()]
+    commits.sort(key=lambda path: (path.name != latest, -path.stat().st_mtime))
+    return [Repository(id, kind, path.name, _files(path)) for path in commits]
 
 
-def _download(repo: str, name: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+def _files(folder: Path) -> tuple[RemoteFile, ...]:
+    # a link to a file that is not there is no file
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return tuple(RemoteFile(p.relative_to(folder).as_posix(), p.stat().st_size) for p in paths)
 
-    try:
-        return Path(hf_hub_download(repo_id=repo, filename=name))
-    except LocalEntryNotFoundError as error:
-        raise ModelError(
-            f"{repo}:{name} is not on this computer and Hugging Face cannot be reached; "
-            "check the connection, or give the path of a .gguf file."
-        ) from error
-    except (HfHubHTTPError, ValueError, OSError) as error:
-        cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"{repo}:{name} cannot be fetched from Hugging Face: {cause}") from error
+
+def cache_folder(id: str, kind: Kind = "model") -> Path:
+    """The folder of huggingface_hub's cache in which it keeps ``id``."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=id, repo_type=kind)
+
+
+def said(error: Exception, id: str, kind: Kind = "model", file: str | None = None) -> HubError:
+    """``error`` of huggingface_hub as one sentence for a person."""
+    from huggingface_hub import constants, errors
+
+    what, name = "data set" if kind == "dataset" else kind, f"{id}:{file}" if file else id
+    page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{id}"
+    status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else None
+    if isinstance(error, errors.HFValidationError):
+        return HubError(f"{id!r} is no name of a {what} on Hugging Face: write it as org/name.")
+    if isinstance(error, errors.OfflineModeIsEnabled) or constants.is_offline_mode():
+        return HubError(
+            f"{name} is not on this computer, and Hugging Face cannot be reached in offline mode: "
+            "unset HF_HUB_OFFLINE to fetch it, or give the path of a file."
+        )
+    if isinstance(error, errors.GatedRepoError):
+        return HubError(
+            f"{id} is given only to those who accept its conditions: open {page}, accept them, "
+            "then sign in here with `hf auth login` or set HF_TOKEN."
+        )
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return HubError(
+            f"There is no {what} {id} on Hugging Face that you may see: check the name; a private "
+            "one needs `hf auth login` or HF_TOKEN."
+        )
+    if isinstance(error, errors.EntryNotFoundError) and status:
+        return HubError(f"There is no file {file} in {id} on Hugging Face: look at {page}.")
+    if status in (401, 403):
+        return HubError(
+            f"Hugging Face does not let your token read {id} ({status}): sign in again with "
+            "`hf auth login`, or set another HF_TOKEN."
+        )
+    if status:
+        when = "in a minute" if status == 429 or status >= 500 else "later"
+        return HubError(f"Hugging Face answered {status} for {name}: try again {when}.")
+    if _is_connection(error):
+        return HubError(
+            f"{name} is not on this computer, and Hugging Face cannot be reached at "
+            f"{constants.ENDPOINT}: check the connection, or give the path of a file."
+        )
+    lines = str(error).strip().splitlines()
+    cause = (lines[0] if lines else type(error).__name__).rstrip(".")
+    return HubError(f"{name} cannot be fetched from Hugging Face: {cause}.")
+
+
+def _is_connection(error: Exception) -> bool:
+    """Whether nobody answered; the HTTP library below huggingface_hub changes between versions."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    names = {each.__name__ for each in type(error).__mro__}
+    return isinstance(error, LocalEntryNotFoundError) or bool(
+        names & {"TransportError", "ConnectionError", "TimeoutException"}
+    )

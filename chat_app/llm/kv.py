@@ -4,16 +4,27 @@ from typing import TYPE_CHECKING
 
 import llama_cpp.llama_cpp as lib
 
-from chat_app.llm.context_options import KV_BYTES, KvType
+from chat_app.llm.context_options import KV_BYTES
 
 if TYPE_CHECKING:
     from chat_app.llm.model import ChatModel
 
+# What the KV cache may hold beyond one whole conversation, so that others stay in it too.
+_SPARE_BYTES = 512 * 2**20
+_SPARE_CELLS = 3072
 
-def kv_bytes_per_token(model: "ChatModel", kv_type: KvType = "f16") -> int:
+
+def cells(n_ctx: int, n_slots: int, bytes_per_token: int) -> int:
+    """How many tokens the cache is made for: one whole conversation of ``n_ctx`` at least, and
+    of ``n_slots`` conversations as many as are cheap."""
+    spare = min(_SPARE_BYTES // bytes_per_token, max(_SPARE_CELLS, n_ctx))
+    return min(n_slots * n_ctx, n_ctx + spare)
+
+
+def kv_bytes_per_token(numbers_per_cell: int, kv_type: str = "f16") -> int:
     """Bytes that one token takes: keys and values of every layer (too many, where layers attend
     to a window only)."""
-    return max(1, int(model.numbers_per_cell * KV_BYTES[kv_type]))
+    return max(1, int(numbers_per_cell * KV_BYTES[kv_type]))
 
 
 def idle_cells_slow() -> bool:

@@ -14,11 +14,11 @@ import numpy as np
 
 from chat_app.errors import ValueflowError
 from chat_app.llm import bindings
-from chat_app.llm.checksums import file_sha256
 from chat_app.llm.context import Context, VectorBuffer
 from chat_app.llm.context_options import KvType
 from chat_app.llm.devices import devices, offloads
-from chat_app.llm.gguf_header import GgufError, Header, read_header
+from chat_app.llm.facts import display_name, model_header, model_sha256
+from chat_app.llm.gguf_header import GgufError, Header
 from chat_app.llm.memory import fitting_layers, need, numbers_per_cell
 from chat_app.llm.template import ChatTemplate, Message
 from chat_app.llm.threads import in_own_thread
@@ -92,7 +92,7 @@ class ChatModel:
         architecture that llama.cpp does not know, or no model that can chat.
         """
         try:
-            header = read_header(path)
+            header = model_header(path)
         except GgufError as error:
             raise ModelError(str(error)) from error
         _check_kind(header)
@@ -101,9 +101,9 @@ class ChatModel:
             n_gpu_layers = _fitting(header, n_ctx, kv_type)
         model = cls(_load_weights(header, n_gpu_layers), header)
         model.n_gpu_layers = min(n_gpu_layers, model.n_layer + 1) if offloads() else 0
-        checksum = file_sha256(path, cache_dir or settings().cache_dir)
+        checksum = model_sha256(path, cache_dir or settings().cache_dir)
         model.info = ModelInfo(
-            name=path.stem,
+            name=display_name(header),
             path=path,
             sha256=checksum,
             n_params=model.n_params,

@@ -21,8 +21,8 @@ from chat_app.evaluation.ranker_llm import LlmRanker
 from chat_app.evaluation.ranking import Order, Ranker
 from chat_app.hives.encoder import load_encoder
 from chat_app.hives.space import build_space
-from chat_app.llm.hub import resolve_model
 from chat_app.llm.model import ChatModel
+from chat_app.llm.sources import resolve_model
 from chat_app.settings import settings
 from chat_app.values.taxonomy import STEERED
 from chat_app.vidb.loading import Vidb, load_vidb
