@@ -152,7 +152,7 @@
 			beside,
 			[
 				["Select several", "", () => select(true)],
-				["Import a transcript", "", choose],
+				["Import conversations", "", choose],
 				[
 					away ? "All conversations" : `Archived (${list?.dataset.archived || 0})`,
 					"",
@@ -235,12 +235,23 @@
 
 	// Read here, in the browser: no copy of a conversation is left in a temporary folder.
 	function choose() {
-		const field = made("input", { type: "file", accept: ".json,.jsonl", multiple: true });
+		const field = made("input", { type: "file", accept: ".json,.jsonl,.zip", multiple: true });
 		field.addEventListener("change", async () => {
 			for (const file of field.files)
-				act({ do: "import", name: file.name, text: await file.text() });
+				act({ do: "import", name: file.name, ...(await content(file)) });
 		});
 		field.click();
+	}
+
+	// What a command can carry; the command line takes more.
+	async function content(file) {
+		if (file.size > 100e6) return { large: true };
+		if (!/\.zip$/i.test(file.name)) return { text: await file.text() };
+		const reader = new FileReader();
+		const read = new Promise((done) => reader.addEventListener("loadend", done));
+		reader.readAsDataURL(file);
+		await read;
+		return { packed: String(reader.result).split(",")[1] ?? "" };
 	}
 
 	function go(id) {

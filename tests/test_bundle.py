@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chat_app.chat.bundle import export_bundle, import_bundle, read_bundle
-from chat_app.chat.conversations import list_conversations, open_conversation
+from chat_app.chat.conversations import list_conversations, open_conversation, rename_conversation
 from chat_app.chat.export import export_conversation
 from chat_app.chat.transcript import TranscriptError, transcript
 from chat_app.db.database import open_database
@@ -35,13 +35,22 @@ def elsewhere(tmp_path):
 def test_a_bundle_comes_back_whole(database, talks, elsewhere):
     text = export_bundle(database, talks)
     assert text.count("\n") == 3
-    assert import_bundle(elsewhere, text) == talks
+    assert import_bundle(elsewhere, text) == (talks, [])
     for id in talks:
         assert transcript(elsewhere, id) == transcript(database, id)
 
 
-def test_ids_that_exist_already_are_made_anew(database, talks):
-    again = import_bundle(database, export_bundle(database, talks))
+def test_what_is_here_already_is_not_doubled(database, talks):
+    assert import_bundle(database, export_bundle(database, talks)) == ([], talks)
+    assert len(list_conversations(database)) == 3
+
+
+def test_ids_of_conversations_that_have_gone_on_are_made_anew(database, talks):
+    text = export_bundle(database, talks)
+    for id in talks:
+        rename_conversation(database, id, "Another title")
+    again, here = import_bundle(database, text)
+    assert here == []
     assert len({*talks, *again}) == 6
     for old, new in zip(talks, again, strict=True):
         one, other = open_conversation(database, old), open_conversation(database, new)
@@ -52,7 +61,8 @@ def test_ids_that_exist_already_are_made_anew(database, talks):
 
 @pytest.mark.parametrize("form", ["json", "jsonl"])
 def test_a_single_transcript_is_a_bundle_too(database, talks, elsewhere, form):
-    assert import_bundle(elsewhere, export_conversation(database, talks[0], form)) == talks[:1]
+    text = export_conversation(database, talks[0], form)
+    assert import_bundle(elsewhere, text) == (talks[:1], [])
 
 
 def test_of_a_bundle_with_an_altered_transcript_nothing_is_stored(database, talks, elsewhere):

@@ -1,6 +1,7 @@
 """The list as HTML, and the page's commands: nothing that anyone wrote is markup or trusted."""
 
 import json
+from base64 import b64encode
 from html.parser import HTMLParser
 
 import pytest
@@ -14,6 +15,7 @@ from chat_app.chat.conversations import list_conversations, rename_conversation
 from chat_app.errors import ValueflowError
 from chat_app.ui.conversation_acts import ListView, perform
 from chat_app.ui.conversation_list import list_html, said_html
+from tests.other_programs import chatgpt_zip
 from tests.seed_database import RARE, TAGS, seed_database
 from tests.talks import new_talk, say
 
@@ -108,12 +110,20 @@ def test_files_go_out_and_come_in(database):
     assert both["text"] == export_bundle(database, ids)
     view = ListView(archived=True, tag="x")
     done = do(database, view, do="import", name="both.jsonl", text=both["text"])
-    assert done.sentence.startswith("Imported 2 conversations.")
+    assert done.sentence == "2 conversations were here already."
+    rename_conversation(database, ids[0], "another")
+    done = do(database, view, do="import", name="both.jsonl", text=both["text"])
+    assert done.sentence.startswith("Imported 1 conversation.")
     assert not view.archived
-    assert len(list_conversations(database)) == 4
+    assert len(list_conversations(database)) == 3
     altered = one["text"].replace('"text": "a"', '"text": "c"')
     with pytest.raises(ValueflowError, match=r"^a.json: .*altered"):
         do(database, do="import", name="a.json", text=altered)
+    packed = b64encode(chatgpt_zip()).decode()
+    done = do(database, do="import", name="export.zip", packed=packed)
+    assert done.sentence == "Imported 2 conversations from ChatGPT."
+    with pytest.raises(ValueflowError, match=r"^big\.zip: it is too large"):
+        do(database, do="import", name="big.zip", large=True)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +145,7 @@ def test_files_go_out_and_come_in(database):
         '{"do": "rename", "ids": ["nobody"], "title": "x"}',
         '{"do": "import"}',
         '{"do": "import", "name": 1, "text": 2}',
+        '{"do": "import", "name": "a.zip", "packed": "no base64!"}',
     ],
 )
 def test_what_the_page_would_not_ask_gets_one_sentence(database, command):

@@ -6,7 +6,7 @@ from typing import Any
 
 from chat_app.chat.transcript import import_transcript, transcript
 from chat_app.chat.verify import TranscriptError, read_transcript, verify_transcript
-from chat_app.db.database import Database
+from chat_app.db.database import Database, DatabaseError
 
 
 def export_bundle(database: Database, ids: Sequence[str]) -> str:
@@ -27,17 +27,31 @@ def read_bundle(text: str) -> list[dict[str, Any]]:
     return [read_transcript(text)]
 
 
-def import_bundle(database: Database, text: str) -> list[str]:
-    """Store the transcripts in a file; the conversations' ids.
+def import_bundle(database: Database, *texts: str) -> tuple[list[str], list[str]]:
+    """Store the transcripts in files; the ids of the conversations that came, and of those that
+    were here already, just as they are in the file.
 
     Raises TranscriptError for a file of another kind, and where one was altered since it was
     written or cannot be held; of an altered one nothing is stored, nor of its neighbours.
     """
-    found = read_bundle(text)
+    found = [data for text in texts for data in read_bundle(text)]
     for data in found:
         if problems := verify_transcript(data):
             raise TranscriptError(f"{_name(data)} is not stored. {problems[0]}")
-    return [import_transcript(database, data) for data in found]
+    here = [data["conversation"]["id"] for data in found if _is_here(database, data)]
+    return [
+        import_transcript(database, data)
+        for data in found
+        if data["conversation"]["id"] not in here
+    ], here
+
+
+def _is_here(database: Database, data: dict[str, Any]) -> bool:
+    try:
+        stored = transcript(database, data["conversation"]["id"])
+    except DatabaseError:  # there is none
+        return False
+    return bool(stored["hash"] == data["hash"])
 
 
 def _is_whole(line: str) -> bool:

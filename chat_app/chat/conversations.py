@@ -20,7 +20,7 @@ from chat_app.errors import ValueflowError
 from chat_app.values.profile import Profile
 
 UNSTEERED = Profile("Unsteered", {})
-_LONGEST_TITLE = 200
+LONGEST_TITLE = 200
 _TITLE_FROM_TEXT = 60
 
 
@@ -40,8 +40,9 @@ class ScoreView:
 class MessageView:
     """A message as it is shown. ``siblings``: the ids of all versions of it, its own among them.
 
-    ``edited``: a person's own words in a reply's place. ``n_tokens``, ``tokens_per_s``: of a
-    reply, None where they are not known. ``vote``: 1 liked, -1 disliked.
+    ``edited``: a person's own words in a reply's place. ``imported``: where a reply comes from that
+    was written elsewhere. ``n_tokens``, ``tokens_per_s``: of a reply, None where they are not
+    known. ``vote``: 1 liked, -1 disliked.
     """
 
     id: str
@@ -61,6 +62,7 @@ class MessageView:
     seed: int | None
     vector_hash: str | None
     edited: bool = False
+    imported: str | None = None
     n_tokens: int | None = None
     tokens_per_s: float | None = None
     vote: int = 0
@@ -154,9 +156,9 @@ def rename_conversation(database: Database, id: str, title: str) -> None:
     title = " ".join(storable(title).split())
     if not title:
         raise ValueflowError("The title is empty: give the conversation a name.")
-    if len(title) > _LONGEST_TITLE:
+    if len(title) > LONGEST_TITLE:
         raise ValueflowError(
-            f"The title has {len(title)} characters: {_LONGEST_TITLE} are the most."
+            f"The title has {len(title)} characters: {LONGEST_TITLE} are the most."
         )
     with database.write() as session:
         get_conversation(session, id).title = title
@@ -202,6 +204,15 @@ def stored_profile(row: Conversation | Message) -> Profile:
     return Profile.from_json(row.profile) if row.profile else UNSTEERED
 
 
+def imported_from(message: Message) -> str | None:
+    """'ChatGPT (gpt-4o)': where a reply comes from that was written elsewhere, None for our own."""
+    origin = (message.steering or {}).get("imported")
+    if not isinstance(origin, dict):
+        return None
+    program, model = str(origin.get("program", "another program")), origin.get("model")
+    return f"{program} ({model})" if model else program
+
+
 def latest_scores(rows: Sequence[Score], targets: Mapping[str, float]) -> tuple[ScoreView, ...]:
     """One score a value, the last that was measured: the targets in their order, then others.
 
@@ -238,6 +249,7 @@ def _view(message: Message, scores: Sequence[Score], siblings: Sequence[str]) ->
         seed=message.seed,
         vector_hash=message.vector_hash,
         edited="edited" in steering,
+        imported=imported_from(message),
         n_tokens=None if message.tokens is None else len(message.tokens),
         tokens_per_s=_speed(message),
         vote=counts.get("vote", 0),

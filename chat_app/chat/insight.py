@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chat_app.chat.conversations import stored_profile
-from chat_app.chat.scoring import score_message
+from chat_app.chat.scoring import quick_evaluator, score_message
 from chat_app.db.conversations import get_message, scores_of
 from chat_app.db.tables import Score
 from chat_app.errors import ValueflowError
@@ -74,7 +74,7 @@ def whole_profile(studio: "Studio", message_id: str) -> WholeProfile:
     rows = _latest(studio, message_id)
     missing = [value for value in dict.fromkeys([*targets, *known]) if value not in rows]
     if missing:  # by the quick ranker: a judge would take minutes for so many
-        score_message(studio, message_id, missing, studio.evaluator)
+        score_message(studio, message_id, missing, quick_evaluator(studio, message))
         rows = _latest(studio, message_id)
     order = [*targets, *(value for value in STEERED if value not in targets)]
     scores = [_measured(studio, rows[value]) for value in order if value in rows]

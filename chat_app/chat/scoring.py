@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chat_app.chat.conversations import ScoreView, score_view, stored_profile
+from chat_app.chat.conversations import ScoreView, imported_from, score_view, stored_profile
 from chat_app.db.conversations import branch, get_conversation, get_message, scores_of, tree
 from chat_app.db.tables import Message, Score
 from chat_app.errors import ValueflowError
@@ -25,7 +25,7 @@ def score_message(
     evaluator: "Evaluator | None" = None,
 ) -> list[ScoreView]:
     """The intensities of a stored message for ``values`` (default: those its profile targets), by
-    ``evaluator`` (default: that of the settings' ranker).
+    ``evaluator`` (default: that of the settings' ranker, as it fits who wrote the message).
 
     A value that was measured by the same ranker and VIDB already is not measured again. Raises
     ValueflowError for a message that is not there, not written to its end, or empty.
@@ -38,7 +38,7 @@ def score_message(
     if not wanted:
         return []
     with studio.measuring:
-        evaluator = evaluator or studio.reply_evaluator
+        evaluator = evaluator or _fitting(studio, message)
         ranker = evaluator.ranker
         by = (f"{ranker.name} {ranker.version}", studio.vidb.version)
         with studio.database.read() as session:
@@ -59,6 +59,16 @@ def score_message(
                         session.add(row)
                         stored[value] = row
     return [score_view(stored[value]) for value in wanted]
+
+
+def quick_evaluator(studio: "Studio", message: Message) -> "Evaluator":
+    """The evaluator by HIVES for what this model wrote, or for what was imported."""
+    return studio.texts_evaluator if imported_from(message) else studio.evaluator
+
+
+def _fitting(studio: "Studio", message: Message) -> "Evaluator":
+    by_hives = studio.settings.ranker == "hives"
+    return quick_evaluator(studio, message) if by_hives else studio.reply_evaluator
 
 
 def pending_scores(studio: "Studio", conversation_id: str) -> list[str]:

@@ -139,6 +139,15 @@ class Studio:
             self.progress("Reading the anchor texts with the chat model", done, of)
 
     @_Part
+    def texts_evaluator(self) -> "Evaluator":
+        """The evaluator of texts from anywhere, such as replies that were imported."""
+        encoder = self.settings.encoder(of_replies=False)
+        if encoder == self.settings.encoder():
+            return self.evaluator
+        given = self.settings.model_copy(update={"hives": encoder})
+        return Studio(given, progress=self.progress).evaluator_by("hives")
+
+    @_Part
     def evaluator(self) -> "Evaluator":
         """The evaluator of replies."""
         # The built-in model speaks in sentences that the built-in encoder was taught, so that

@@ -29,10 +29,12 @@ _HALF = 4  # tokens that the beginning of a character may have
 def turns_of(studio: "Studio", messages: Sequence[Message], system: str | None) -> list[Turn]:
     """The turns of a branch that ends with a question, after the system prompt ``system``.
 
-    ``system`` belongs to the reply that comes, not to the conversation. A reply of which nothing
-    was written is left out, and the two questions around it are read as one.
+    ``system`` belongs to the reply that comes; a conversation that was imported may have such a
+    text of its own, which stands before it. A reply of which nothing was written is left out, and
+    the two questions around it are read as one.
     """
-    turns = [Turn("system", system)] if system else []
+    said = [m.text for m in messages if m.role == "system"] + ([system] if system else [])
+    turns = [Turn("system", "\n\n".join(said))] if said else []
     for message in messages:
         if message.role == "assistant":
             if message.text:

@@ -34,6 +34,8 @@ def status_line(message: MessageView) -> str:
     """What a reader must know of a reply that did not come to its end."""
     if message.edited:
         return "Written by the person, in the place of a reply."
+    if message.imported:
+        return f"Imported from {message.imported}."
     if message.status == "failed":
         return f"The reply failed. {message.error or ''}".strip()
     words = {"stopped": "Stopped before the end.", "writing": "Still being written."}

@@ -126,13 +126,19 @@ def read_text(text: str | None, what: str) -> str:
 def read_file(path: Path, what: str) -> str:
     """The text of a file, or one sentence that says why not."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_bytes(path, what).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueflowError(f"{path} is not a {what}: it is not UTF-8 text.") from None
+
+
+def read_bytes(path: Path, what: str) -> bytes:
+    """What is in a file, or one sentence that says why not."""
+    try:
+        return path.read_bytes()
     except FileNotFoundError:
         raise ValueflowError(f"There is no {what} {path}.") from None
     except IsADirectoryError:
         raise ValueflowError(f"{path} is a folder, not a {what}.") from None
-    except UnicodeDecodeError:
-        raise ValueflowError(f"{path} is not a {what}: it is not UTF-8 text.") from None
     except OSError as error:
         raise ValueflowError(f"{path} cannot be read: {error.strerror}.") from None
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chat_app.cli.console import print_json, read_file, write_out
+from chat_app.cli.console import note, print_json, read_bytes, read_file, write_out
 from chat_app.cli.data import export_all
 from chat_app.cli.profiles import database
 from chat_app.errors import ValueflowError
@@ -51,19 +51,22 @@ def import_file(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A transcript: JSON or JSONL, as `export` writes; or several, a line each."
+            help="Transcripts, as `export` writes them; ChatGPT's export (the zip, or its "
+            "conversations.json); Open WebUI's; ShareGPT's JSON or JSONL; or lists of messages."
         ),
     ],
 ) -> None:
-    """Store the conversation of a transcript, unless it was altered; print its id."""
-    from chat_app.chat.bundle import import_bundle
+    """Store the conversations of a file, all or none; print their ids. None is doubled."""
+    from chat_app.chat.importing import import_conversations
 
-    text = read_file(file, "transcript")
+    content = read_bytes(file, "file of conversations")
     try:
-        for id in import_bundle(database(), text):
-            print(id)
+        done = import_conversations(database(), content)
     except ValueflowError as error:
         raise ValueflowError(f"{file}: {error}") from None
+    for id in done.ids:
+        print(id)
+    note(done.sentence)
 
 
 def verify(

@@ -10,7 +10,7 @@ from chat_app.chat.conversations import ConversationView, MessageView
 from chat_app.ui.chips import Chip, chips_html, value_words
 from chat_app.ui.details_html import details_link
 from chat_app.ui.examples import EXAMPLES
-from chat_app.ui.footer import divider, later, question_footer, reply_footer
+from chat_app.ui.footer import divider, later, question_footer, reply_footer, system_text
 from chat_app.ui.text import escape, markdown_without_html, plain_as_markdown
 
 _WELCOME = """
@@ -81,7 +81,9 @@ def rows(view: ConversationView) -> list[dict[str, Any]]:
     for message in view.messages:
         if message.id in changes:
             shown.append(_note(divider(changes[message.id])))
-        if message.role == "user":
+        if message.role == "system":
+            shown.append(_note(system_text(message.text)))
+        elif message.role == "user":
             footer = question_footer(message, last=message.id == asked[-1])
             shown.append(user_message(message.text, footer))
         elif message.role == "assistant":
@@ -110,6 +112,8 @@ def _notes(message: MessageView) -> list[str]:
     notes = list(message.notes)
     if message.edited:
         return ["Edited by you, so it is not measured."]
+    if message.imported:
+        notes.append(f"Imported from {message.imported}: not steered, and measured when you ask.")
     if dropped := message.dropped_turns:
         notes.append(
             f"The conversation has outgrown the model's memory: its first {dropped} messages "

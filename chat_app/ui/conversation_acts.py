@@ -5,15 +5,17 @@ up, words are checked where they are stored, and any other shape is refused with
 """
 
 import json
+from base64 import b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chat_app.chat import shelf
 from chat_app.chat.browse import PAGE, Browsing
-from chat_app.chat.bundle import export_bundle, import_bundle
+from chat_app.chat.bundle import export_bundle
 from chat_app.chat.conversations import open_conversation, rename_conversation
 from chat_app.chat.export import MEDIA_TYPES, export_conversation
+from chat_app.chat.importing import import_conversations
 from chat_app.db.database import Database
 from chat_app.errors import ValueflowError
 
@@ -162,12 +164,23 @@ def _export(database: Database, view: ListView, asked: dict[str, Any]) -> Done:
 def _import(database: Database, view: ListView, asked: dict[str, Any]) -> Done:
     name = _text(asked, "name")[:80]
     try:
-        ids = import_bundle(database, _text(asked, "text"))
+        done = import_conversations(database, _file(asked))
     except ValueflowError as error:
         raise ValueflowError(f"{name}: {error}") from None
     _widen(view)
-    sentence = f"Imported {_named(database, ids)}. Every message is as it was written."
-    return Done(sentence, open=ids[0])
+    return Done(done.sentence, open=done.ids[0])
+
+
+def _file(asked: dict[str, Any]) -> str | bytes:
+    """A file's text, or what is in a zip, which comes in base64."""
+    if asked.get("large") is True:
+        raise ValueflowError("it is too large for the page: use `valueflow import FILE`.")
+    if not (packed := _text(asked, "packed")):
+        return _text(asked, "text")
+    try:
+        return b64decode(packed, validate=True)
+    except ValueError:
+        raise ValueflowError("The page asked for something unknown: reload it.") from None
 
 
 def _filter(database: Database, view: ListView, asked: dict[str, Any]) -> Done:

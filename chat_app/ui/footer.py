@@ -51,6 +51,14 @@ def divider(change: str) -> str:
     return f'<div class="vf-divider" role="separator"><span>{escape(change)}</span></div>'
 
 
+def system_text(text: str) -> str:
+    """What an imported conversation tells the model before its first turn, folded."""
+    return (
+        '<details class="vf-system"><summary>What this conversation tells the model first</summary>'
+        f"<p>{escape(text)}</p></details>"
+    )
+
+
 def later(view: ConversationView) -> str:
     """Below a branch whose last turn was taken back."""
     words = "Show what you took back"
