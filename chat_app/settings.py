@@ -43,6 +43,7 @@ EDITABLE = (
     "repeat_penalty",
     "max_tokens",
     "seed",
+    "think",
     "scoring",
     "ranker",
 )
@@ -129,6 +130,7 @@ class Settings(BaseSettings):
     min_p: float = Field(0.05, ge=0, le=1)
     repeat_penalty: float = Field(1.0, ge=0.01, le=100)
     seed: int | None = Field(None, ge=0, lt=2**31)  # None: another one for each reply
+    think: bool = False  # whether a model that can think aloud is let to, before each reply
     scoring: bool = True  # whether replies are measured by themselves
     ranker: Literal["hives", "llm", "remote"] = "hives"  # what measures them
 

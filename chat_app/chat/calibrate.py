@@ -172,7 +172,8 @@ class _Run:
         self._same_model()
         how = self._composition(value, coefficient)
         replies = answers(self.studio, self.course, how, self._told)
-        texts = [reply.text if reply.text.strip() else "." for reply in replies]
+        said = [reply.said.reply for reply in replies]
+        texts = [text if text.strip() else "." for text in said]
         scored = self._scored(value, coefficient, values)
         with self.studio.measuring:
             found = self.studio.evaluator.measure_many(texts, scored)

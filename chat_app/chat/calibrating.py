@@ -130,7 +130,7 @@ class Calibrating:
             studio.evaluator.measure_many(["."], [value])
         begun = time.monotonic()
         replies = answers(studio, few, how)
-        texts = [reply.text.strip() or "." for reply in replies]
+        texts = [reply.said.reply.strip() or "." for reply in replies]
         with studio.measuring:
             studio.evaluator.measure_many(texts, [value])
         surprise(studio, few, replies)

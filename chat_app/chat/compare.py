@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from chat_app.chat.conversations import (
     ScoreView,
     latest_scores,
+    said_in,
     set_profile,
     show_branch,
     storable,
@@ -59,6 +60,9 @@ class Column:
     seed: int | None
     model: str | None
     scores: Mapping[str, ScoreView]
+    thought: str | None = None
+    thought_s: float | None = None
+    thinking: bool = False
 
     @property
     def gap(self) -> float | None:
@@ -209,11 +213,11 @@ def comparison(database: Database, question_id: str) -> Comparison:
 
 
 def _column(message: Message, scores: Sequence[Score]) -> Column:
-    profile = stored_profile(message)
+    profile, said = stored_profile(message), said_in(message)
     return Column(
         message_id=message.id,
         profile=profile,
-        text=message.text,
+        text=said.reply,
         status=message.status,
         finish=message.finish,
         error=message.error,
@@ -221,6 +225,9 @@ def _column(message: Message, scores: Sequence[Score]) -> Column:
         seed=message.seed,
         model=message.model_name,
         scores={score.value: score for score in latest_scores(scores, profile.targets)},
+        thought=said.thought,
+        thought_s=(message.timings or {}).get("thought_s"),
+        thinking=said.thinking,
     )
 
 

@@ -17,6 +17,7 @@ from chat_app.db.database import Database
 from chat_app.db.listing import all_tags
 from chat_app.db.tables import Conversation, Message, Score, now
 from chat_app.errors import ValueflowError
+from chat_app.llm.thinking import Said, told_apart
 from chat_app.values.profile import Profile
 
 UNSTEERED = Profile("Unsteered", {})
@@ -40,6 +41,8 @@ class ScoreView:
 class MessageView:
     """A message as it is shown. ``siblings``: the ids of all versions of it, its own among them.
 
+    ``text``: of a reply, without what the model thought before it, which is ``thought``, and took
+    ``thought_s``; ``thinking``: it has not come further. ``written``: all of it, tags and all.
     ``edited``: a person's own words in a reply's place. ``imported``: where a reply comes from that
     was written elsewhere. ``n_tokens``, ``tokens_per_s``: of a reply, None where they are not
     known. ``vote``: 1 liked, -1 disliked.
@@ -66,6 +69,10 @@ class MessageView:
     n_tokens: int | None = None
     tokens_per_s: float | None = None
     vote: int = 0
+    thought: str | None = None
+    thought_s: float | None = None
+    thinking: bool = False
+    written: str = ""
 
     @property
     def unfinished(self) -> bool:
@@ -77,7 +84,7 @@ class MessageView:
     @property
     def can_go_on(self) -> bool:
         """Whether there is a beginning that the rest can be written to (``send.go_on``)."""
-        return self.unfinished and bool(self.text and self.model)
+        return self.unfinished and bool(self.written and self.model)
 
 
 @dataclass(frozen=True)
@@ -199,6 +206,13 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
+def said_in(message: Message) -> Said:
+    """What a message says, and what was thought before; a person's words are as they are."""
+    if message.role != "assistant":
+        return Said(None, message.text)
+    return told_apart(message.text, growing=message.status == "writing")
+
+
 def stored_profile(row: Conversation | Message) -> Profile:
     """The profile that ``row`` was written with; unsteered where it has none."""
     return Profile.from_json(row.profile) if row.profile else UNSTEERED
@@ -231,11 +245,12 @@ def score_view(row: Score) -> ScoreView:
 def _view(message: Message, scores: Sequence[Score], siblings: Sequence[str]) -> MessageView:
     profile = stored_profile(message)
     counts, steering = message.counts or {}, message.steering or {}
+    said = said_in(message)
     return MessageView(
         id=message.id,
         parent_id=message.parent_id,
         role=message.role,
-        text=message.text,
+        text=said.reply,
         status=message.status,
         created=message.created,
         profile=profile,
@@ -253,6 +268,10 @@ def _view(message: Message, scores: Sequence[Score], siblings: Sequence[str]) ->
         n_tokens=None if message.tokens is None else len(message.tokens),
         tokens_per_s=_speed(message),
         vote=counts.get("vote", 0),
+        thought=said.thought,
+        thought_s=(message.timings or {}).get("thought_s"),
+        thinking=said.thinking,
+        written=message.text,
     )
 
 

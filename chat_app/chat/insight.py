@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chat_app.chat.conversations import stored_profile
-from chat_app.chat.scoring import quick_evaluator, score_message
+from chat_app.chat.conversations import said_in, stored_profile
+from chat_app.chat.scoring import check_measurable, quick_evaluator, score_message
 from chat_app.db.conversations import get_message, scores_of
 from chat_app.db.tables import Score
 from chat_app.errors import ValueflowError
@@ -67,8 +67,7 @@ def whole_profile(studio: "Studio", message_id: str) -> WholeProfile:
         message = get_message(session, message_id)
     if message.role != "assistant":
         raise ValueflowError("Only replies are measured; this is what you said yourself.")
-    if not message.text.strip():
-        raise ValueflowError("Nothing was written in this reply, so there is nothing to measure.")
+    check_measurable(message)
     targets = stored_profile(message).targets
     known = [value for value in STEERED if value in studio.vidb.values]
     rows = _latest(studio, message_id)
@@ -81,7 +80,7 @@ def whole_profile(studio: "Studio", message_id: str) -> WholeProfile:
     return WholeProfile(
         message.id,
         message.conversation_id,
-        message.text,
+        said_in(message).reply,
         stored_profile(message).name,
         message.model_name,
         tuple(dict.fromkeys(row.ranker.partition(" ")[0] for row in rows.values())),
@@ -95,7 +94,7 @@ def reason(studio: "Studio", message_id: str, value: str) -> Reason:
     Raises ValueflowError where the message is not there or was not measured for the value.
     """
     with studio.database.read() as session:
-        text = get_message(session, message_id).text
+        text = said_in(get_message(session, message_id)).reply
     row = _latest(studio, message_id).get(value)
     if row is None:
         raise ValueflowError(f"This reply was not measured for {value_label(value)[:80]!r}.")

@@ -1,7 +1,8 @@
 """What a reply is written with: drawn up for a new one, or read off one that was cut."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from chat_app.chat.sampling import default_sampling, restored_sampling, stored_sampling
@@ -33,6 +34,8 @@ class Plan:
 def plan_reply(studio: "Studio", profile: Profile, sampling: Sampling | None) -> Plan:
     """A new reply under ``profile``. Raises ValueflowError where it cannot be steered so."""
     sampling = sampling or default_sampling(studio.settings)
+    if studio.model.template.dated and sampling.today is None:
+        sampling = replace(sampling, today=date.today().isoformat())  # it may be drawn again later
     composition = studio.compose(profile)
     vector = composition.vector.buffer() if composition.vector else None
     if vector:

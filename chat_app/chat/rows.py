@@ -20,6 +20,7 @@ from chat_app.db.conversations import KEPT, get_message
 from chat_app.db.database import Database, DatabaseError
 from chat_app.db.tables import Conversation, Message, new_id, now
 from chat_app.errors import ValueflowError
+from chat_app.llm.thinking import told_apart
 from chat_app.values.profile import Profile
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def open_reply(
     )
     # before it is committed, and so before others can see it
     _under_way[row.id] = conversation.id, cancel or threading.Event()
-    return ReplyRow(database, row.id, conversation.id, question.id, row.text)
+    thought_s = (after.timings or {}).get("thought_s") if after else None
+    return ReplyRow(database, row.id, conversation.id, question.id, row.text, thought_s)
 
 
 def being_written(conversation_id: str) -> bool:
@@ -151,6 +153,7 @@ class ReplyRow:
         conversation_id: str,
         question_id: str,
         text: str = "",
+        thought_s: float | None = None,
     ) -> None:
         self.database = database
         self.message_id = message_id
@@ -158,6 +161,8 @@ class ReplyRow:
         self.question_id = question_id
         self.text = text
         self.tokens: list[int] = []
+        self.thought_s = thought_s
+        self._thought_before_s, self._begun = thought_s or 0.0, 0.0
         self._saved = time.monotonic()
         self._ended = False
 
@@ -192,6 +197,9 @@ class ReplyRow:
         self.text += text
         if token is not None:
             self.tokens.append(token)
+        self._begun = self._begun or time.monotonic()
+        if told_apart(self.text, growing=True).thinking:
+            self.thought_s = self._thought_before_s + time.monotonic() - self._begun
         if time.monotonic() - self._saved < _SAVE_EVERY_S:
             return True
         try:
@@ -237,6 +245,8 @@ class ReplyRow:
                     "ttft_s": round(reply.ttft_s, 4),
                     "seconds": round(reply.seconds, 4),
                 }
+                if self.thought_s is not None:
+                    row.timings["thought_s"] = round(self.thought_s, 4)
             _end(session, row, status, finish=reply.finish if reply else finish, error=error)
             # Also where it was deleted: that may be taken back.
             conversation = session.get_one(Conversation, row.conversation_id)

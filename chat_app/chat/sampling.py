@@ -23,6 +23,7 @@ def default_sampling(settings: Settings, *, seed: int | None = None, **changes: 
         "min_p": settings.min_p,
         "repeat_penalty": settings.repeat_penalty,
         "max_tokens": settings.max_tokens,
+        "think": settings.think,
         **{name: value for name, value in changes.items() if value is not None},
     }
     if seed is None:
@@ -42,8 +43,8 @@ def stored_sampling(sampling: Sampling) -> dict[str, Any]:
     data["logit_bias"] = [
         [token, None if bias == -math.inf else bias] for token, bias in sampling.logit_bias
     ]
-    for name in ("grammar", "logit_bias", "logprobs"):
-        if data[name] is None or data[name] == []:
+    for name in ("grammar", "logit_bias", "logprobs", "think", "today"):
+        if data[name] is None or data[name] is False or data[name] == []:
             del data[name]
     return data
 

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chat_app.chat.conversations import ScoreView, imported_from, score_view, stored_profile
+from chat_app.chat.conversations import (
+    ScoreView,
+    imported_from,
+    said_in,
+    score_view,
+    stored_profile,
+)
 from chat_app.db.conversations import branch, get_conversation, get_message, scores_of, tree
 from chat_app.db.tables import Message, Score
 from chat_app.errors import ValueflowError
@@ -27,12 +33,13 @@ def score_message(
     """The intensities of a stored message for ``values`` (default: those its profile targets), by
     ``evaluator`` (default: that of the settings' ranker, as it fits who wrote the message).
 
-    A value that was measured by the same ranker and VIDB already is not measured again. Raises
-    ValueflowError for a message that is not there, not written to its end, or empty.
+    What the model thought before its reply is no part of it. A value that was measured by the same
+    ranker and VIDB already is not measured again. Raises ValueflowError for a message that is not
+    there, not written to its end, or empty.
     """
     with studio.database.read() as session:
         message = get_message(session, message_id)
-    _check(message)
+    check_measurable(message)
     targets = stored_profile(message).targets
     wanted = list(dict.fromkeys(targets if values is None else values))
     if not wanted:
@@ -45,7 +52,7 @@ def score_message(
             stored = _measured(session, message_id, by)
         missing = [value for value in wanted if value not in stored]
         if missing:
-            found = evaluator.measure(message.text, missing)
+            found = evaluator.measure(said_in(message).reply, missing)
             with studio.database.write() as session:
                 get_message(session, message_id)  # it may have been deleted meanwhile
                 stored |= _measured(session, message_id, by)
@@ -80,7 +87,8 @@ def pending_scores(studio: "Studio", conversation_id: str) -> list[str]:
     return [
         message.id
         for message in shown
-        if message.role == "assistant" and message.status != "writing" and message.text.strip()
+        if message.role == "assistant" and message.status != "writing"
+        if said_in(message).reply.strip()
         if set(stored_profile(message).targets) - {row.value for row in scores[message.id]}
     ]
 
@@ -102,8 +110,16 @@ def _columns(score: "Measured") -> dict[str, Any]:
     return columns
 
 
-def _check(message: Message) -> None:
+def check_measurable(message: Message) -> None:
+    """Raises ValueflowError for a message in which nothing is said, or not yet."""
     if message.status == "writing":
-        raise ValueflowError("This reply is still being written: it can be scored afterwards.")
-    if not message.text.strip():
-        raise ValueflowError("This message is empty, so there is nothing to score.")
+        raise ValueflowError("This reply is still being written: it can be measured afterwards.")
+    said = said_in(message)
+    if said.reply.strip():
+        return
+    if said.thought:
+        raise ValueflowError(
+            "The model was still thinking when this reply broke off, so there is nothing to "
+            "measure: continue it, or ask again."
+        )
+    raise ValueflowError("This message is empty, so there is nothing to measure.")

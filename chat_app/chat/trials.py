@@ -70,7 +70,9 @@ def answers(
     requests = [
         Request(
             [*system, Turn("user", prompt)],
-            default_sampling(studio.settings, seed=course.seed + i, max_tokens=course.max_tokens),
+            default_sampling(
+                studio.settings, seed=course.seed + i, max_tokens=course.max_tokens, think=False
+            ),
             vector,
         )
         for i, prompt in enumerate(course.asked)

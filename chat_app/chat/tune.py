@@ -128,7 +128,7 @@ def _round(
     number: int,
     done: Callable[[], None] | None,
 ) -> Round:
-    texts = [reply.text.strip() or "." for reply in answers(studio, course, how, done)]
+    texts = [reply.said.reply.strip() or "." for reply in answers(studio, course, how, done)]
     values = list(profile.targets)
     scores = studio.evaluator.measure_many(texts, values)
     measured = {}

@@ -12,9 +12,11 @@ from operator import add
 from typing import TYPE_CHECKING
 
 from chat_app.chat.conversations import stored_profile
+from chat_app.chat.sampling import restored_sampling
 from chat_app.db.tables import Message
 from chat_app.errors import ValueflowError
 from chat_app.llm.engine import Turn, VectorBuffer
+from chat_app.llm.thinking import told_apart
 
 if TYPE_CHECKING:
     from chat_app.chat.studio import Studio
@@ -30,15 +32,16 @@ def turns_of(studio: "Studio", messages: Sequence[Message], system: str | None) 
     """The turns of a branch that ends with a question, after the system prompt ``system``.
 
     ``system`` belongs to the reply that comes; a conversation that was imported may have such a
-    text of its own, which stands before it. A reply of which nothing was written is left out, and
-    the two questions around it are read as one.
+    text of its own, which stands before it. What a model thought before a reply is not read again,
+    as chat templates have it. A reply of which nothing was written is left out, and the two
+    questions around it are read as one.
     """
     said = [m.text for m in messages if m.role == "system"] + ([system] if system else [])
     turns = [Turn("system", "\n\n".join(said))] if said else []
     for message in messages:
         if message.role == "assistant":
-            if message.text:
-                turns.append(_reply(studio, message))
+            if reply := told_apart(message.text).reply:
+                turns.append(_reply(studio, message, reply))
         elif message.role == "user" and turns and turns[-1].role == "user":
             turns[-1] = replace(turns[-1], text=f"{turns[-1].text}\n\n{message.text}")
         elif message.role == "user":
@@ -46,27 +49,46 @@ def turns_of(studio: "Studio", messages: Sequence[Message], system: str | None) 
     return turns
 
 
-def _reply(studio: "Studio", message: Message) -> Turn:
+def _reply(studio: "Studio", message: Message, text: str) -> Turn:
     if message.model_sha256 != studio.model.info.sha256:
         # Tokens and vectors mean something to their own model only; words to every model.
-        return Turn("assistant", message.text)
+        return Turn("assistant", text)
     tokens = written_tokens(studio.model, message)
-    return Turn("assistant", message.text, tokens, past_vector(studio, message))
+    if text != message.text:
+        tokens = last_tokens(studio.model, tokens, text)
+    return Turn("assistant", text, tokens, past_vector(studio, message))
+
+
+def last_tokens(model: "ChatModel", tokens: Sequence[int], text: str) -> tuple[int, ...]:
+    """Those of ``tokens``, which end with ``text``, that are ``text``.
+
+    Where it begins in the middle of a token, its words up to the next one are tokenised.
+    """
+    left, kept = text.encode(), len(tokens)
+    while kept and left and left.endswith(piece := model.piece(tokens[kept - 1])):
+        left, kept = left.removesuffix(piece), kept - 1
+    try:
+        return (*(model.tokenize(left.decode()) if left else ()), *tokens[kept:])
+    except UnicodeDecodeError:
+        return tuple(model.tokenize(text))
 
 
 def written_tokens(model: "ChatModel", message: Message) -> tuple[int, ...]:
     """The tokens of a reply of ``model``, as drawn.
 
     Where it broke off, the last of them may be past the end of its text, in the middle of a
-    character; where the tokens do not give the text at all, it is tokenised.
+    character; where the tokens do not give the text at all, it is tokenised. The tag of a thought
+    that the prompt opened is in the text only.
     """
-    tokens, end = tuple(message.tokens or ()), message.text.encode()
+    asking = restored_sampling(message.sampling or {}, 0).asking
+    words = message.text.removeprefix(model.template.opening(asking))
+    tokens, end = tuple(message.tokens or ()), words.encode()
     if message.tokens is not None and "reply_tokens" in (message.counts or {}):
         return tokens  # it came to an end in good order
     for kept in range(len(tokens), max(-1, len(tokens) - _HALF - 1), -1):
         if kept and b"".join(map(model.piece, tokens[:kept])) == end:
             return tokens[:kept]
-    return tuple(model.tokenize(message.text))
+    return tuple(model.tokenize(words))
 
 
 def past_vector(studio: "Studio", message: Message) -> VectorBuffer | None:

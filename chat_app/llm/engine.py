@@ -24,7 +24,7 @@ from chat_app.llm.kv import cells, idle_cells_slow, kv_bytes_per_token, steps_ba
 from chat_app.llm.logprobs import log_norm
 from chat_app.llm.model import ChatModel
 from chat_app.llm.prompt import Cell, Turn, fit
-from chat_app.llm.sampling import ReplyText, Sampling
+from chat_app.llm.sampling import Sampling, reply_text
 from chat_app.llm.scheduler import EngineBusyError, Scheduler
 from chat_app.llm.slots import Slots
 
@@ -140,7 +140,7 @@ class Engine:
         request = Request(turns, sampling, vector, written)
         job = self._writing(request, begun, cancel, streamed=True)
         self._scheduler.submit([job])
-        seen, whole = ReplyText(self.model, sampling.stop, written), False
+        seen, whole = reply_text(self.model, sampling, written), False
         try:
             while not cancel.is_set():
                 waited_for = job.paused
@@ -242,6 +242,7 @@ class Engine:
         prompt = fit(
             self.model, request.turns, request.vector,
             n_ctx=self.n_ctx, reserve=reserve, written=request.written,
+            asking=request.sampling.asking,
         )  # fmt: skip
         return Writing(
             self.model, prompt, _vectors(prompt.turns, request.vector), self._names,

@@ -15,8 +15,9 @@ import numpy as np
 from chat_app.llm.context import Context, VectorBuffer
 from chat_app.llm.model import ChatModel
 from chat_app.llm.prompt import Cell, Fitted
-from chat_app.llm.sampling import Drawn, ReplyText, Sampler, Sampling
+from chat_app.llm.sampling import Drawn, ReplyText, Sampler, Sampling, reply_text
 from chat_app.llm.slots import Keys, Slot, key, vector_of
+from chat_app.llm.thinking import Said, told_apart
 
 Finish = Literal["stop", "length", "cancelled"]
 # Pieces that may wait for a reader. Beyond, its reply waits for it: what nobody reads is not
@@ -39,7 +40,8 @@ class Piece:
 
 @dataclass(frozen=True)
 class Reply:
-    """A finished reply. ``tokens`` are those of ``text``; times in seconds from the request.
+    """A finished reply. ``tokens`` are those of ``text``, but for an opening tag of a thought that
+    the prompt had already; times in seconds from the request.
 
     Of one that went on after a cut, ``text`` and ``tokens`` are the whole; ``reply_tokens`` counts
     what is new, and ``prompt_tokens`` all before that.
@@ -57,6 +59,11 @@ class Reply:
     seconds: float
     dropped_turns: int = 0
     drawn: tuple[Drawn, ...] = ()
+
+    @property
+    def said(self) -> Said:
+        """What of it is the reply itself, and what the model thought before."""
+        return told_apart(self.text)
 
     @property
     def tokens_per_s(self) -> float:
@@ -188,7 +195,7 @@ class Writing(Job):
         self._sampler = Sampler(sampling, model)
         self._sampler.begin(written)
         self._keeps = sampling.logprobs is not None
-        self._text = ReplyText(model, sampling.stop, written)
+        self._text = reply_text(model, sampling, written)
         self._n_written, self._drawn = len(written), list[Drawn]()
         self._ttft = 0.0
         self._pieces: queue.SimpleQueue[Piece | None] | None = None

@@ -20,7 +20,7 @@ from chat_app.llm.devices import devices, offloads
 from chat_app.llm.facts import display_name, model_header, model_sha256
 from chat_app.llm.gguf_header import GgufError, Header
 from chat_app.llm.memory import fitting_layers, need, numbers_per_cell
-from chat_app.llm.template import ChatTemplate, Message
+from chat_app.llm.template import STRAIGHT, Asking, ChatTemplate, Message
 from chat_app.llm.threads import in_own_thread
 from chat_app.settings import settings
 
@@ -146,9 +146,11 @@ class ChatModel:
     def ends_reply(self, token: int) -> bool:
         return bool(lib.llama_vocab_is_eog(self.vocab, token))
 
-    def render(self, messages: Sequence[Message], open_reply: bool) -> str:
+    def render(
+        self, messages: Sequence[Message], open_reply: bool, asking: Asking = STRAIGHT
+    ) -> str:
         """``messages`` ({"role", "content"}) in the model's own chat template."""
-        return self.template.render(messages, open_reply)
+        return self.template.render(messages, open_reply, asking)
 
     @cached_property
     def first_bytes(self) -> np.ndarray:

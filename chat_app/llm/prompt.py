@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from chat_app.llm.context import EngineError, VectorBuffer
 from chat_app.llm.model import ChatModel
+from chat_app.llm.template import STRAIGHT, Asking
 
 Role = Literal["system", "user", "assistant"]
 
@@ -43,11 +44,12 @@ def lay_out(
     turns: Sequence[Turn],
     vector: VectorBuffer | None,
     written: Sequence[int] = (),
+    asking: Asking = STRAIGHT,
 ) -> list[Cell]:
-    """The cells of ``turns`` with the reply opened; the last one is read under ``vector``, and so
-    are the tokens of the reply that are ``written`` already."""
+    """The cells of ``turns`` with the reply opened as ``asking`` has it; the last one is read under
+    ``vector``, and so are the tokens of the reply that are ``written`` already."""
     cells: list[Cell] = []
-    for tokens, under in _segments(model, turns):
+    for tokens, under in _segments(model, turns, asking):
         steered = under.hash if under else None
         if steered and cells:
             cells[-1] = cells[-1]._replace(vector=steered)
@@ -61,7 +63,7 @@ def lay_out(
 
 
 def _segments(
-    model: ChatModel, turns: Sequence[Turn]
+    model: ChatModel, turns: Sequence[Turn], asking: Asking
 ) -> Iterator[tuple[Sequence[int], VectorBuffer | None]]:
     """(tokens, vector) of the conversation's stretches in order.
 
@@ -72,7 +74,7 @@ def _segments(
         {"role": t.role, "content": f"\ufdd0{i}\ufdd1" if _apart(model, t) else _plain(t.text)}
         for i, t in enumerate(turns)
     ]
-    rendered = model.render(messages, open_reply=True)
+    rendered = model.render(messages, open_reply=True, asking=asking)
     if model.adds_bos and model.tokenize(rendered, special=True)[:1] != [model.bos]:
         yield [model.bos], None
     for place, part in enumerate(_MARK.split(rendered)):
@@ -110,6 +112,7 @@ def fit(
     n_ctx: int,
     reserve: int,
     written: Sequence[int] = (),
+    asking: Asking = STRAIGHT,
 ) -> Fitted:
     """Leave out the oldest turns, whole, until ``reserve`` tokens are free for the reply, or for
     the rest of one of which ``written`` is there.
@@ -118,12 +121,12 @@ def fit(
     at a time, so that the next turns find the beginning that this one has read. Raises
     :class:`EngineError` where the last user turn alone leaves no room.
     """
-    kept, cells = list(turns), lay_out(model, turns, vector, written)
+    kept, cells = list(turns), lay_out(model, turns, vector, written, asking)
     whole, part = len(cells), max(1, n_ctx // _PARTS)
     too_many = whole + reserve - n_ctx
     goal = -(-too_many // part) * part
     while whole - len(cells) < goal and (shorter := _without_oldest(kept)):
-        fewer = lay_out(model, shorter, vector, written)
+        fewer = lay_out(model, shorter, vector, written, asking)
         if len(cells) + reserve <= n_ctx and not _without_oldest(shorter):
             break  # rather the little room that there is than nothing but the last turn
         kept, cells = shorter, fewer

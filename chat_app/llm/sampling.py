@@ -6,6 +6,7 @@ import math
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import llama_cpp.llama_cpp as lib
@@ -15,6 +16,7 @@ from chat_app.errors import ValueflowError
 from chat_app.llm.context import EngineError
 from chat_app.llm.grammar import Grammar, candidate_array
 from chat_app.llm.logprobs import likeliest, log_norm, top_log_probs
+from chat_app.llm.template import Asking
 
 if TYPE_CHECKING:
     from chat_app.llm.context import Context
@@ -40,6 +42,9 @@ class Sampling:
     ``logit_bias``: (token, what is added to its logit); minus infinity: it is never drawn.
     ``logprobs``: log-probabilities of each drawn token and of that many likeliest ones (0: of
     the drawn token alone), of the model's own distribution; it changes nothing that is drawn.
+
+    ``think``, ``today`` (as 2026-11-27): how the chat template asks for the reply
+    (:class:`chat_app.llm.template.Asking`).
     """
 
     temperature: float = 0.7
@@ -53,6 +58,12 @@ class Sampling:
     grammar: str | None = None
     logit_bias: tuple[tuple[int, float], ...] = ()
     logprobs: int | None = None
+    think: bool = False
+    today: str | None = None
+
+    @property
+    def asking(self) -> Asking:
+        return Asking(self.think, date.fromisoformat(self.today) if self.today else None)
 
     def __post_init__(self) -> None:
         ranges = {
@@ -220,10 +231,15 @@ class ReplyText:
     A character whose bytes straddle tokens is held back until it is whole, and so is the end of
     the text while it could be the beginning of a stop text. ``text`` is what may be shown.
     ``written``: tokens that are there from the start; stop texts are looked for after them.
+    ``opening``: a beginning of the text that stands in the prompt already, and has no tokens here.
     """
 
     def __init__(
-        self, model: "ChatModel", stop: tuple[str, ...] = (), written: Sequence[int] = ()
+        self,
+        model: "ChatModel",
+        stop: tuple[str, ...] = (),
+        written: Sequence[int] = (),
+        opening: str = "",
     ) -> None:
         self._model = model
         self._stop = tuple(s for s in stop if s)
@@ -231,7 +247,8 @@ class ReplyText:
         self._held = ""
         self._ends: list[int] = []  # characters of the reply that need each token or one before
         self.tokens: list[int] = []
-        self.text = ""
+        self._opening = opening
+        self.text = opening if written else ""  # else it is shown with the first token
         self.stopped = False
         for token in written:
             self._take(token)
@@ -239,12 +256,14 @@ class ReplyText:
 
     def add(self, token: int) -> str:
         """Take ``token`` in; what can be shown because of it."""
+        opening = "" if self.tokens else self._opening
+        self.text += opening
         self._take(token)
         at = min((i for s in self._stop if (i := self._held.find(s)) >= 0), default=-1)
         if at >= 0:
             self.stopped = True
-            return self._show(at)
-        return self._show(len(self._held) - self._maybe_stop())
+            return opening + self._show(at)
+        return opening + self._show(len(self._held) - self._maybe_stop())
 
     def _take(self, token: int) -> None:
         self._held += self._decoder.decode(self._model.piece(token))
@@ -257,14 +276,14 @@ class ReplyText:
         return "" if self.stopped else self._show(len(self._held))
 
     def settled_tokens(self) -> tuple[int, ...]:
-        """The tokens of ``text``: as drawn, without those past its end.
+        """The tokens of ``text`` after its opening: as drawn, without those past its end.
 
         Where a stop text begins inside a token, what stands before it is tokenised anew.
         """
         kept = len(self.tokens)
         while kept and self._ends[kept - 1] > len(self.text):
             kept -= 1
-        rest = self.text[self._ends[kept - 1] if kept else 0 :]
+        rest = self.text[self._ends[kept - 1] if kept else len(self._opening) :]
         return (*self.tokens[:kept], *(self._model.tokenize(rest) if rest else ()))
 
     def _show(self, count: int) -> str:
@@ -279,3 +298,9 @@ class ReplyText:
             if any(s.startswith(self._held[-size:]) for s in self._stop):
                 return size
         return 0
+
+
+def reply_text(model: "ChatModel", sampling: Sampling, written: Sequence[int] = ()) -> ReplyText:
+    """The text, still empty or ``written`` so far, of a reply that is drawn by ``sampling``."""
+    opening = model.template.opening(sampling.asking)
+    return ReplyText(model, sampling.stop, written, opening)

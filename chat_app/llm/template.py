@@ -4,13 +4,20 @@ The file's own Jinja template is run in a sandbox, as its authors wrote it for H
 ``apply_chat_template``; a model without one gets ChatML.
 """
 
+import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import cache
+from typing import Any, ClassVar
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from chat_app.errors import ValueflowError
+from chat_app.llm import thinking
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
@@ -20,21 +27,53 @@ CHATML = (
 
 Message = Mapping[str, str]
 
+# What a template may raise over a conversation that it was not written for.
+_REFUSALS = (TemplateError, TypeError, KeyError, ValueError, IndexError, AttributeError)
+_SYSTEM = {"role": "system", "content": "vf-system"}
+_USER = {"role": "user", "content": "vf-user"}
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How a template asks for a reply. ``think``: whether a model that can think aloud is let to.
+    ``today``: the day that a template may tell the model; None: that of now."""
+
+    think: bool = False
+    today: date | None = None
+
+
+STRAIGHT = Asking()
+
 
 class TemplateRefused(ValueflowError):
     """A chat template that takes no such conversation."""
+
+
+class _Generation(Extension):
+    """``{% generation %}``, which marks for a trainer what the model says: its inside, as it is."""
+
+    tags: ClassVar = {"generation"}
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
 def _raise(message: str) -> None:
     raise TemplateError(message)
 
 
+def _json(value: Any, indent: int | None = None, **_: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)  # Jinja's own is for HTML
+
+
+@cache
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _Generation]
     )
     environment.globals["raise_exception"] = _raise
-    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    environment.filters["tojson"] = _json
     return environment
 
 
@@ -53,43 +92,82 @@ def fold_system(messages: Sequence[Message]) -> list[Message]:
 
 
 class ChatTemplate:
-    """A template with the texts of the model's first and last tokens."""
+    """A template with the texts of the model's first and last tokens.
+
+    ``own``: whether it came with the model. ``thinks``: whether it knows models that think aloud.
+    ``dated``: whether it tells the model what day it is.
+    """
 
     def __init__(self, source: str | None, *, bos: str = "", eos: str = "") -> None:
-        environment = _environment()
-        self.own = False
         self._names = {"bos_token": bos, "eos_token": eos}
         try:
-            self._template = environment.from_string(source or CHATML)
+            self._template = _environment().from_string(source or CHATML)
             self.own = source is not None
         except TemplateError:  # a tag that only its author's renderer knows
-            self._template = environment.from_string(CHATML)
+            self._template = _environment().from_string(CHATML)
+            self.own = False
+        written = (source or "") if self.own else ""
+        self.thinks = "enable_thinking" in written or thinking.OPEN in written
+        self.dated = "strftime_now" in written
+        # Some templates take a text only as a list of parts, and leave out what they do not know.
+        self._in_parts = False
+        self._in_parts = not self._shows(_USER)
+        self._folds = self._shows(_USER) and not self._shows(_SYSTEM, _USER)
 
-    def _run(self, messages: Sequence[Message], open_reply: bool) -> str:
-        # Models that can think aloud are asked not to: the reply itself is what gets scored.
-        return self._template.render(
-            messages=[dict(m) for m in messages],
-            add_generation_prompt=open_reply,
-            enable_thinking=False,
+    def _shows(self, *messages: Message) -> bool:
+        """Whether the template writes down what these say."""
+        try:
+            text = self._run(messages, True, STRAIGHT)
+        except _REFUSALS:
+            return False
+        return all(message["content"] in text for message in messages)
+
+    def _run(self, messages: Sequence[Message], open_reply: bool, asking: Asking) -> str:
+        said: list[dict[str, Any]] = [dict(m) for m in messages]
+        if self._in_parts:
+            said = [{**m, "content": [{"type": "text", "text": m["content"]}]} for m in said]
+
+        def strftime_now(form: str) -> str:
+            day = asking.today
+            return (datetime.combine(day, time()) if day else datetime.now()).strftime(form)
+
+        given = {
+            "messages": said,
+            "add_generation_prompt": open_reply,
+            "enable_thinking": asking.think,
+            "thinking": asking.think,
+            "strftime_now": strftime_now,
             **self._names,
-        )
+        }
+        try:
+            # As on Hugging Face, where both are always defined; some count on it ...
+            return self._template.render(given, tools=None, documents=None)
+        except TypeError:  # ... and some would go through the tools wherever they are defined.
+            return self._template.render(given)
 
-    def render(self, messages: Sequence[Message], open_reply: bool) -> str:
+    def render(
+        self, messages: Sequence[Message], open_reply: bool, asking: Asking = STRAIGHT
+    ) -> str:
         """The text of ``messages``; ``open_reply`` ends it where the assistant is to speak.
 
-        A template that refuses the system role gets it folded into the first user turn. Raises
-        :class:`TemplateRefused` with the template's own words where it refuses still.
+        A template that refuses the system role, or leaves it out, gets it folded into the first
+        user turn. Raises :class:`TemplateRefused` with the template's own words where it refuses
+        still.
         """
-        refusal: Exception
+        if self._folds and any(m["role"] == "system" for m in messages):
+            messages = fold_system(messages)
         try:
-            return self._run(messages, open_reply)
-        except (TemplateError, TypeError, KeyError, ValueError) as error:
-            refusal = error
-        if any(m["role"] == "system" for m in messages):
-            try:
-                return self._run(fold_system(messages), open_reply)
-            except (TemplateError, TypeError, KeyError, ValueError) as error:
-                refusal = error
-        raise TemplateRefused(
-            f"The model's chat template refuses this conversation: {refusal}."
-        ) from refusal
+            text = self._run(messages, open_reply, asking)
+            # A model that is not to think has its thought closed where its template opens one.
+            return text if asking.think or not open_reply else thinking.shut(text)
+        except _REFUSALS as refusal:
+            raise TemplateRefused(
+                f"The model's chat template refuses this conversation: {refusal}."
+            ) from refusal
+
+    def opening(self, asking: Asking) -> str:
+        """The tag with which the prompt opens a thought itself, "" where it opens none."""
+        try:
+            return thinking.opening(self.render([_USER], True, asking))
+        except TemplateRefused:
+            return ""
