@@ -21,10 +21,11 @@ def write_script(path: Path, thought: Sequence[str], reply: Sequence[str], templ
     """Write a model to ``path`` that answers a prompt which ends with one newline by the words of
     ``thought`` and then of ``reply``, and one which ends with two by ``reply`` alone.
 
-    The words stand in the vocabulary as they are, tags among them, and differ from each other.
+    The words stand in the vocabulary as they are, tags among them: all different, none a letter.
     """
     words = [*thought, *reply]
     assert len(set(words)) == len(words)
+    assert all(len(word) > 1 for word in words)
     tokens = [*byte_letters(), _SHUT, *words, *_SPECIAL]
     kinds = [gguf.TokenType.NORMAL] * 257 + [gguf.TokenType.USER_DEFINED] * len(words)
     kinds += [gguf.TokenType.CONTROL] * len(_SPECIAL)

@@ -17,7 +17,14 @@ from chat_app.chat.conversations import (
 )
 from chat_app.chat.export_html import html_page
 from chat_app.chat.transcript import transcript
-from chat_app.chat.wording import SPEAKERS, profile_line, score_line, status_line, targeted
+from chat_app.chat.wording import (
+    SPEAKERS,
+    THOUGHT,
+    profile_line,
+    score_line,
+    status_line,
+    targeted,
+)
 from chat_app.db.database import Database
 from chat_app.errors import ValueflowError
 from chat_app.files import written_whole
@@ -50,6 +57,7 @@ _COLUMNS = (
     "stderr",
     "ranker",
     "vidb",
+    "thought",
 )
 # With these a spreadsheet begins a formula; the wide ones do in some languages.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
@@ -126,9 +134,9 @@ def _cells(view: ConversationView, message: MessageView) -> Iterator[list[str | 
         message.vector_hash,
     ]
     if not (values := targeted(message)):
-        yield [*about, None, None, None, None, None, None]
+        yield [*about, None, None, None, None, None, None, message.thought]
     for value, target, score in values:
-        yield [*about, value, target, *_measured(score)]
+        yield [*about, value, target, *_measured(score), message.thought]
 
 
 def _measured(score: ScoreView | None) -> list[str | float | None]:
@@ -152,6 +160,9 @@ def _markdown(view: ConversationView) -> str:
     parts = [f"# {_plain(view.title)}", f"Profile: {_plain(profile_line(view.profile))}"]
     for message in view.messages:
         parts.append(f"## {SPEAKERS[message.role]}")
+        if message.thought:
+            parts += [f"*{THOUGHT}:*", _quoted(message.thought)]
+            parts += ["*The reply:*"] if message.text else []
         parts.append(_quoted(message.text))
         lines = [f"- {_plain(score_line(*each))}" for each in targeted(message)]
         if lines:

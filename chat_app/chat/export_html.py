@@ -3,7 +3,14 @@
 from html import escape
 
 from chat_app.chat.conversations import ConversationView, MessageView
-from chat_app.chat.wording import SPEAKERS, profile_line, score_line, status_line, targeted
+from chat_app.chat.wording import (
+    SPEAKERS,
+    THOUGHT,
+    profile_line,
+    score_line,
+    status_line,
+    targeted,
+)
 
 _RULES = """
 :root { color-scheme: light dark; --ink: #1b1b1c; --quiet: #6f6f6c; --paper: #fff;
@@ -17,6 +24,8 @@ h1 { font-size: 1.4rem; margin-bottom: .2rem; }
 article { margin: 1.2rem 0; }
 article > p { margin: .2rem 0; padding: .7rem 1rem; border-radius: .8rem;
   background: var(--bubble); white-space: pre-wrap; overflow-wrap: anywhere; }
+details { color: var(--quiet); font-size: .9rem; margin: .4rem 0; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
 article.user { margin-left: 15%; }
 article.user > p { background: var(--mine); }
 h2 { font-size: .85rem; margin: 0; }
@@ -46,8 +55,14 @@ def _article(message: MessageView) -> str:
     return (
         f'<article class="{escape(message.role)}">\n'
         f'<h2>{SPEAKERS[message.role]} <time datetime="{when}">{when[:16].replace("T", " ")}</time>'
-        f"</h2>\n<p>{escape(message.text)}</p>\n"
+        f"</h2>\n{_thought(message)}<p>{escape(message.text)}</p>\n"
         + (f"<ul>{chips}</ul>\n" if chips else "")
         + (f'<div class="note">{escape(note)}</div>\n' if note else "")
         + "</article>\n"
     )
+
+
+def _thought(message: MessageView) -> str:
+    if not message.thought:
+        return ""
+    return f"<details><summary>{THOUGHT}</summary>{escape(message.thought)}</details>\n"

@@ -162,6 +162,7 @@ class ReplyRow:
         self.text = text
         self.tokens: list[int] = []
         self.thought_s = thought_s
+        self._thinking = told_apart(text).thinking
         self._thought_before_s, self._begun = thought_s or 0.0, 0.0
         self._saved = time.monotonic()
         self._ended = False
@@ -198,7 +199,8 @@ class ReplyRow:
         if token is not None:
             self.tokens.append(token)
         self._begun = self._begun or time.monotonic()
-        if told_apart(self.text, growing=True).thinking:
+        thought, self._thinking = self._thinking, told_apart(self.text, growing=True).thinking
+        if thought or self._thinking:
             self.thought_s = self._thought_before_s + time.monotonic() - self._begun
         if time.monotonic() - self._saved < _SAVE_EVERY_S:
             return True

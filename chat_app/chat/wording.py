@@ -6,6 +6,7 @@ from chat_app.values.numerals import fixed, signed
 from chat_app.values.profile import Profile
 
 SPEAKERS = {"user": "You", "assistant": "Reply", "system": "System"}
+THOUGHT = "Thought before the reply, not measured"
 
 
 def profile_line(profile: Profile) -> str:

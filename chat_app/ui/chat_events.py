@@ -1,6 +1,7 @@
 """Events of the chat: send, stop, examples, and the scores that come after a reply."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -103,7 +104,8 @@ def _answer(
             text,
         )
     elif old.role == "user":
-        before = rows(view)[: messages.index(old)]
+        above = messages[: messages.index(old)]
+        before = rows(replace(view, messages=above, later=None))
         yield from follow(
             page,
             tab,
@@ -147,7 +149,7 @@ def _look(page: Page, tab: Tab, conversation_id: str) -> dict[Any, Any]:
     if tab.cancel or tab.view != view:
         return news
     news |= _box(page, tab, writing and being_written(conversation_id))
-    seen = [(m.id, m.status, len(m.text), len(m.scores)) for m in stored.messages]
+    seen = [(m.id, m.status, len(m.written), len(m.scores)) for m in stored.messages]
     if tab.seen == seen:
         return news
     tab.seen = seen

@@ -7,11 +7,13 @@ import gradio as gr
 
 from chat_app.chat.changes import changes_in
 from chat_app.chat.conversations import ConversationView, MessageView
+from chat_app.llm.thinking import told_apart
 from chat_app.ui.chips import Chip, chips_html, value_words
 from chat_app.ui.details_html import details_link
 from chat_app.ui.examples import EXAMPLES
 from chat_app.ui.footer import divider, later, question_footer, reply_footer, system_text
 from chat_app.ui.text import escape, markdown_without_html, plain_as_markdown
+from chat_app.ui.thought import thought_html
 
 _WELCOME = """
 <div class="vf-welcome">
@@ -52,10 +54,14 @@ def user_message(text: str, footer: str = "") -> dict[str, Any]:
     return {"role": "user", "content": [words, *([html_part(footer)] if footer else [])]}
 
 
-def reply_message(text: str, footer: str) -> dict[str, Any]:
-    """A reply as Markdown without HTML, then ``footer``: safe HTML of the program's making."""
-    words = [{"type": "text", "text": markdown_without_html(text)}] if text or not footer else []
-    return {"role": "assistant", "content": [*words, *([html_part(footer)] if footer else [])]}
+def reply_message(text: str, footer: str, thought: str = "") -> dict[str, Any]:
+    """``thought``, a reply as Markdown without HTML, and ``footer``; the first and the last are
+    safe HTML of the program's making."""
+    words = {"type": "text", "text": markdown_without_html(text)}
+    parts = [html_part(thought)] if thought else []
+    parts += [words] if text or not (thought or footer) else []
+    parts += [html_part(footer)] if footer else []
+    return {"role": "assistant", "content": parts}
 
 
 def waiting_message(what: str) -> dict[str, Any]:
@@ -93,19 +99,31 @@ def rows(view: ConversationView) -> list[dict[str, Any]]:
     return shown
 
 
+def growing_reply(text: str, message_id: str) -> dict[str, Any]:
+    """A reply as far as it is written: ``text`` with its thought."""
+    said = told_apart(text, growing=True)
+    if not (said.thought or said.reply):
+        return waiting_message("Thinking")
+    thought = thought_html(said.thought, thinking=said.thinking, message_id=message_id)
+    return reply_message(said.reply, "", thought)
+
+
 def _note(html: str) -> dict[str, Any]:
     return {"role": "assistant", "content": [html_part(html)]}
 
 
 def _reply(message: MessageView) -> dict[str, Any]:
     if message.status == "writing":
-        if message.text:
-            return reply_message(message.text, "")
-        return waiting_message("Thinking")
+        return growing_reply(message.written, message.id)
     written = bool(message.text.strip())
     more = details_link(message.id) if written and not message.edited else ""
     footer = chips_html(_chips(message), _notes(message), more) + reply_footer(message)
-    return reply_message(message.text, footer)
+    thought = thought_html(
+        message.thought,
+        seconds=message.thought_s,
+        message_id=message.id,
+    )
+    return reply_message(message.text, footer, thought)
 
 
 def _notes(message: MessageView) -> list[str]:
@@ -127,7 +145,9 @@ def _notes(message: MessageView) -> list[str]:
         notes.append(message.error or "The reply failed; ask again to get another.")
     elif message.finish == "length":
         notes.append("Cut off at the longest length a reply may have.")
-    if message.status in ("stopped", "finished") and not message.text.strip():
+    if message.thought and not message.text.strip():
+        notes.append("The model was still thinking, so there is nothing to measure: continue it.")
+    elif message.status in ("stopped", "finished") and not message.text.strip():
         notes.append("Nothing was written, so nothing is measured.")
     return notes
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from chat_app.chat.conversations import open_conversation
 from chat_app.chat.send import Delta, Event, Started
-from chat_app.ui.chat_panel import reply_message, rows, waiting_message
+from chat_app.ui.chat_panel import growing_reply, rows, waiting_message
 from chat_app.ui.guard import Tab, tell
 from chat_app.ui.layout import Page
 from chat_app.ui.loading import ticking
@@ -40,6 +40,7 @@ def follow(
     database, view = page.studio_of(tab).database, tab.view
     cancel = tab.cancel = threading.Event()
     said, shown_at, stored, asked, going = "", 0.0, conversation_id, False, True
+    reply_id = ""
     yield {
         page.box: gr.Textbox(value="", submit_btn=False, stop_btn="Stop"),
         page.chat: [*before, waiting_message(page.loading.words())],
@@ -48,16 +49,16 @@ def follow(
     try:
         for event in ticking(turn(cancel), _TICK_S):
             if isinstance(event, Started):
-                stored, asked = event.conversation_id, True
+                stored, reply_id, asked = event.conversation_id, event.message_id, True
                 whole = open_conversation(database, stored)
-                before, said = rows(whole)[:-1], whole.messages[-1].text
+                before, said = rows(whole)[:-1], whole.messages[-1].written
                 news = page.name(tab, stored, whole.title)
             elif isinstance(event, Delta):
                 said += event.text
                 if time.monotonic() - shown_at < _UPDATE_S * (1 + len(said) / _UPDATE_CHARS):
                     continue
                 shown_at = time.monotonic()
-                news = {page.chat: [*before, reply_message(said, "")]}
+                news = {page.chat: [*before, growing_reply(said, reply_id)]}
             elif event is None and not said:
                 news = {page.chat: [*before, waiting_message(page.loading.words())]}
             else:

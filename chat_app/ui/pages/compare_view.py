@@ -11,11 +11,13 @@ from chat_app.chat.presets import PRESETS
 from chat_app.chat.profiles import list_profiles, load_profile
 from chat_app.db.database import Database
 from chat_app.errors import ValueflowError
+from chat_app.llm.thinking import told_apart
 from chat_app.ui.chips import Chip, chips_html, summary_html, value_words
 from chat_app.ui.examples import EXAMPLES
 from chat_app.ui.guard import Tab
 from chat_app.ui.pages.compare_table import LETTERS, notes_of, table_html
 from chat_app.ui.text import escape, markdown_without_html
+from chat_app.ui.thought import thought_html
 from chat_app.values.profile import Profile
 
 UNSTEERED = Profile("Unsteered", {}, method="none")
@@ -47,6 +49,9 @@ class ColumnView:
         """The updates that show a stored reply."""
         if column.status == "writing" and not column.text:
             return self.wait("Thinking")
+        thought = thought_html(
+            column.thought, seconds=column.thought_s, message_id=column.message_id
+        )
         chips = [
             Chip(
                 label=value_words(value),
@@ -64,13 +69,16 @@ class ColumnView:
         return {
             self.reply: gr.Column(visible=True),
             self.text: markdown_without_html(column.text),
-            self.foot: f'{foot}<p class="vf-made">{escape(made)}</p>',
+            self.foot: f'{thought}{foot}<p class="vf-made">{escape(made)}</p>',
             self.keep: gr.Button(visible=column.status != "writing" and bool(column.text.strip())),
         }
 
     def grow(self, text: str) -> dict[Any, Any]:
         """The update of a reply that is being written."""
-        return {self.text: markdown_without_html(text), self.foot: ""}
+        said = told_apart(text, growing=True)
+        if not said.reply:
+            return self.wait("Thinking")
+        return {self.text: markdown_without_html(said.reply), self.foot: ""}
 
     def wait(self, words: str) -> dict[Any, Any]:
         """The updates while nothing is there yet; ``words`` say why."""

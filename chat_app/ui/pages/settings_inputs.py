@@ -57,6 +57,11 @@ INPUTS: dict[str, Input] = {
         "The same seed gives the same reply; leave it empty for another one each time.",
         "number", 0, optional="empty: another each time",
     ),
+    "think": Input(
+        "Let models think first",
+        "Those that can think aloud before a reply: slower, and the longest reply holds both.",
+        "switch",
+    ),
     "scoring": Input(
         "Measure replies by themselves",
         "After each reply, in the background. Off: only where you ask for it under a reply.",
@@ -82,6 +87,7 @@ INPUTS: dict[str, Input] = {
 _SECTIONS = (
     ("Writing", "Holds from the next reply.", (
         ("temperature", "top_p"), ("min_p", "repeat_penalty"), ("top_k", "max_tokens", "seed"),
+        ("think",),
     )),
     ("Measuring", "Holds from the next reply; what is measured already stays.", (
         ("scoring", "ranker"),
