@@ -79,9 +79,8 @@ def reply(
         print()
     for remark in once.composition.notes:
         note(remark)
-    scores = (
-        studio.evaluator.measure(once.reply.text, list(wanted.targets)) if wanted.targets else {}
-    )
+    said = once.reply.said.reply
+    scores = studio.evaluator.measure(said, list(wanted.targets)) if wanted.targets else {}
     measured = {v: {"target": wanted.targets[v], **numbers(s)} for v, s in scores.items()}
     if as_json:
         print_json(_summary(once, measured, studio, load_s))
@@ -107,7 +106,8 @@ def _summary(
 ) -> dict[str, Any]:
     vector, info, result = once.vector, studio.model.info, once.reply
     return {
-        "reply": result.text,
+        "reply": result.said.reply,
+        **({"thought": result.said.thought} if result.said.thought else {}),
         "scores": scores,
         "system_prompt": once.composition.system_prompt,
         "vector": {

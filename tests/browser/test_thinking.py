@@ -1,7 +1,6 @@
 """A thought on the page: folded, opened by a key, shown literally, and no part of the reply."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
