@@ -13,6 +13,7 @@ from chat_app.db.database import Database, open_database
 from chat_app.llm.engine import Engine
 from chat_app.llm.model import ChatModel
 from chat_app.settings import data_path, settings
+from tests.hub_server import LocalHub, point_at, running
 from tests.random_models import write_llama
 
 # How long an example takes says how busy the computer is, not whether the code is right.
@@ -36,6 +37,15 @@ def home(tmp_path: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     (folder / "cache").symlink_to(shared_cache, target_is_directory=True)
     monkeypatch.setenv("VALUEFLOW_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
+    """An empty hub on this computer, which everything here takes for Hugging Face; put
+    repositories into it by ``hub.model(...)`` and ``hub.dataset(...)``."""
+    with running(LocalHub()) as server:
+        point_at(server, tmp_path / "hf", monkeypatch)
+        yield server
 
 
 @pytest.fixture

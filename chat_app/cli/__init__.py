@@ -20,6 +20,7 @@ from chat_app.cli import (
     explain,
     from_text,
     hives,
+    models,
     profile_sharing,
     profiles,
     replay,
@@ -95,6 +96,7 @@ app.add_typer(profiles.app, name="profile")
 app.add_typer(vectors.app, name="vectors")
 app.add_typer(hives.app, name="hives")
 app.add_typer(vidb.app, name="vidb")
+app.add_typer(models.app, name="models")
 app.add_typer(conversations.app, name="conversations")
 app.command("export")(transcripts.export)
 app.command("import")(transcripts.import_file)

@@ -112,6 +112,31 @@ def progress() -> "Iterator[Callable[[str, int, int], None] | None]":
         yield report
 
 
+@contextmanager
+def byte_progress() -> "Iterator[Callable[[str, int, int], None] | None]":
+    """As :func:`progress` for one download: (what, bytes done, bytes in all), with its speed."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich import progress as rich
+    from rich.console import Console
+
+    columns = (
+        rich.TextColumn("{task.description}", markup=False),
+        rich.BarColumn(),
+        rich.DownloadColumn(),
+        rich.TransferSpeedColumn(),
+        rich.TimeRemainingColumn(),
+    )
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def report(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        yield report
+
+
 def read_text(text: str | None, what: str) -> str:
     """``text``, or standard input where it is "-" or left out; never blank."""
     if text in (None, "-"):

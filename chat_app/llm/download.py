@@ -15,14 +15,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from chat_app.llm.hub import HubError, RemoteFile, Repository, cache_folder, said
+from chat_app.llm.hub import HubError, RemoteFile, Repository, be_quiet, cache_folder, said
 
 Progress = Callable[[str, int, int], None]
 """Told (what, bytes done, bytes in all)."""
 
 _LEFT_FREE = 64 * 2**20  # bytes of the disk that a download leaves to others
 _CHUNK = 2**20  # bytes between two reports, and what is lost when the process is killed
-_WAIT_S = 2.0  # for another process that fetches the same file
+_WAIT_S = 10.0  # for another process that fetches the same file
 
 
 class StoppedError(HubError):
@@ -75,6 +75,7 @@ def fetch_blobs(
     cancel: threading.Event | None = None,
 ) -> None:
     """As :func:`fetch`, but only into the cache's store of contents: nothing is linked yet."""
+    be_quiet()
     missing = [file for file in files if not (repository.folder / file.name).is_file()]
     _check_room(repository, missing)
     count = _Count(repository.id, sum(file.size for file in files), progress, cancel)

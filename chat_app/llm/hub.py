@@ -58,6 +58,7 @@ def look_up(id: str, kind: Kind = "model") -> Repository:
     """
     from huggingface_hub import HfApi
 
+    be_quiet()
     ask = HfApi().dataset_info if kind == "dataset" else HfApi().model_info
     try:
         found = ask(id, revision="main", files_metadata=True)
@@ -76,6 +77,16 @@ def look_up(id: str, kind: Kind = "model") -> Repository:
     )
 
 
+def be_quiet() -> None:
+    """Let huggingface_hub write nothing to the terminal, and tell the hub nothing of what else is
+    installed here, as it does in each request otherwise."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import logging
+
+    logging.set_verbosity_error()
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+
+
 def here(id: str, kind: Kind = "model") -> list[Repository]:
     """What of ``id`` lies in huggingface_hub's cache, each commit with the files that came to
     their end; the one that was looked up last comes first. Asks nobody."""
@@ -88,7 +99,7 @@ def here(id: str, kind: Kind = "model") -> list[Repository]:
 
 
 def _files(folder: Path) -> tuple[RemoteFile, ...]:
-    # a link to a file that is not there is no file
+    # a link to contents that have gone is no file
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return tuple(RemoteFile(p.relative_to(folder).as_posix(), p.stat().st_size) for p in paths)
 
