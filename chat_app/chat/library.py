@@ -105,12 +105,13 @@ def details(settings: Settings, source: str, *, n_ctx: int | None = None) -> Mod
 
     path = local_path(settings, source)
     header = model_header(path)
-    n_ctx = n_ctx or settings.n_ctx
+    facts = facts_of(header)
+    n_ctx = min(n_ctx or settings.n_ctx, facts.n_ctx_train or settings.n_ctx)
     needs = estimate(header, n_ctx=n_ctx, n_slots=settings.n_slots, kv_type=settings.kv_type)
     return ModelDetails(
         name="Built-in model" if source == "builtin" else display_name(header),
         source=source,
-        facts=facts_of(header),
+        facts=facts,
         n_ctx=n_ctx,
         needs=needs,
         warning=shortage(needs, devices(), free_memory()),

@@ -35,30 +35,33 @@ class Estimate:
 
 
 def estimate(header: Header, *, n_ctx: int, n_slots: int = 17, kv_type: str = "f16") -> Estimate:
-    """What the engine takes for a model with this head: as ``Engine`` for the same settings.
-
-    The workspace holds, for 512 tokens at once, either the logits of all of them or what a layer
-    computes: 512 (2 n_vocab-wide rows are never held, so n_vocab + 4 n_embd) numbers of 4 bytes,
-    or the attention of every head over the whole cache, whichever is more.
-    """
-    n_train = int(header.metadata.get(f"{header.architecture}.context_length", n_ctx))
-    n_ctx = min(n_ctx, n_train or n_ctx)
+    """What the engine takes for a model with this head: as ``Engine`` for the same settings, on a
+    processor (a graphics card with flash attention needs less to compute in)."""
+    n_ctx = min(n_ctx, _number(header, "context_length") or n_ctx)
     held = cells(n_ctx, n_slots, kv_bytes_per_token(sum(numbers_per_cell(header)), kv_type))
     found = need(header, n_ctx=held, kv_type=kv_type)
-    return Estimate(found.weights, sum(found.cache), _workspace(header, held))
+    return Estimate(found.weights, sum(found.cache), _workspace(header, held, n_slots))
 
 
-def _workspace(header: Header, held: int) -> int:
-    def number(name: str) -> int:
-        found = header.metadata.get(f"{header.architecture}.{name}", 0)
-        return int(max(found, default=0) if isinstance(found, list) else found)
+def _workspace(header: Header, held: int, n_slots: int) -> int:
+    """4 bytes (512 max(n_vocab + n_embd, n_head held + masks held + 4 n_embd) + n_slots n_vocab).
 
+    For 512 tokens at once either the logits of all or the attention of every head over the
+    ``held`` cells is there, never both; what may be looked at is a mask, and another one where
+    some layers look back over a window. Each slot's last logits are kept.
+    """
     vocabulary = header.metadata.get("tokenizer.ggml.tokens", 0)
     n_vocab = vocabulary if isinstance(vocabulary, int) else len(vocabulary)
-    width, heads = number("embedding_length"), number("attention.head_count")
-    logits = _BATCH * (n_vocab + width) * 4
-    attention = _BATCH * (heads * held + held + 4 * width) * 4
-    return max(logits, attention)
+    width, heads = _number(header, "embedding_length"), _number(header, "attention.head_count")
+    masks = 2 if _number(header, "attention.sliding_window") else 1
+    attention = (heads + masks) * held + 4 * width
+    return 4 * (_BATCH * max(n_vocab + width, attention) + n_slots * n_vocab)
+
+
+def _number(header: Header, name: str) -> int:
+    """What the model's metadata says, the most where it says so for each layer; 0: nothing."""
+    found = header.metadata.get(f"{header.architecture}.{name}", 0)
+    return int(max(found, default=0) if isinstance(found, list) else found)
 
 
 def free_memory() -> int:
