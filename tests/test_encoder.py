@@ -159,7 +159,7 @@ def test_an_id_of_the_hub_without_a_network_gets_one_sentence(tmp_path: Path) ->
     done = subprocess.run(
         [sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=120
     )
-    assert done.stdout.startswith("EncoderError The encoder snu-aidas/HiVES-2 is not on this comp")
+    assert done.stdout.startswith("HubError snu-aidas/HiVES-2 is not on this computer")
     assert done.stdout.count("\n") == 1
 
 

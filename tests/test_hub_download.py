@@ -121,8 +121,12 @@ def test_two_at_once(repo: Repo) -> None:
     repo.faults[NAME] = Fault(pace=8 * MB)
     begun, results = threading.Event(), []
 
+    def started(_what: str, done: int, _total: int) -> None:
+        if done:
+            begun.set()
+
     def first() -> None:
-        results.append(fetch_it(progress=lambda _w, done, _t: done and begun.set()))
+        results.append(fetch_it(progress=started))
 
     thread = threading.Thread(target=first)
     thread.start()

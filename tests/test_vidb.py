@@ -4,7 +4,6 @@ import csv
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from chat_app.values.taxonomy import STEERED
 from chat_app.vidb.loading import Anchor, Vidb, VidbError, load_vidb, read_vidb
 from chat_app.vidb.naming import named_value
+from tests.parquet import write_parquet
 
 HEAD = "id,value,intensity,stderr,text\n"
 ROW = "a,svt/power,3.5,0.4,Give me the keys.\n"
@@ -28,15 +28,6 @@ def seed():
 def written(path: Path, text: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="")
-    return str(path)
-
-
-def write_parquet(path: Path, columns: Mapping[str, object]) -> str:
-    import pyarrow
-    from pyarrow import parquet
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(pyarrow.table(columns), path)
     return str(path)
 
 
@@ -221,7 +212,7 @@ def test_one_parquet_file_with_value_and_theory_columns(tmp_path):
         "theory": ["duty", "mft", "pvq", "luck"],
         "value": ["justice", "fairness", "self-direction", "power"],
     }
-    vidb, report = read_vidb(write_parquet(tmp_path / "train-00000-of-00001.parquet", columns))
+    vidb, report = read_vidb(str(write_parquet(tmp_path / "train-00000-of-00001.parquet", columns)))
     values = [a.value for a in vidb.anchors]
     assert values == ["duty/justice", "mft/fairness-cheating", "svt/self-direction"]
     assert dict(report.dropped) == {"unknown value": 1}

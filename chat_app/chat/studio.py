@@ -278,6 +278,7 @@ class Studio:
             self.settings.encoder(),
             device=self.settings.hives_device,
             cache_dir=self.settings.cache_dir,
+            progress=self.progress,
         )
 
     @_Part
@@ -327,7 +328,7 @@ class Studio:
     def vidb(self) -> "Vidb":
         from chat_app.vidb.loading import load_vidb
 
-        return load_vidb(self.settings.vidb)
+        return load_vidb(self.settings.vidb, progress=self.progress)
 
     @_Part
     def database(self) -> "Database":
@@ -425,6 +426,22 @@ class Studio:
         """Another studio, to be closed by itself, that differs from this one in its chat model."""
         settings = self.settings.model_copy(update={"model": source})
         return Studio(settings, progress=self.progress)
+
+    def use_artefacts(self, hives: str, vidb: str) -> None:
+        """Measure and steer with this encoder and these anchors from now on; the model stays, and
+        everything that is made of the old ones is made again when it is needed.
+
+        Raises ValueflowError, and changes nothing, where one of them cannot be loaded.
+        """
+        chosen = {"hives": hives, "vidb": vidb}
+        new = Studio(self.settings.model_copy(update=chosen), progress=self.progress)
+        loaded = {"encoder": new.encoder, "vidb": new.vidb}
+        with self.measuring, self._swapping:  # no score is half of the old and half of the new
+            old = self._parts
+            self.settings = self.settings.model_copy(update=chosen)
+            self._locks = {}
+            stay = ("database", "model", "engine", "judge")
+            self._parts = {name: old[name] for name in stay if name in old} | loaded
 
     def use_settings(self, settings: Settings) -> None:
         """Go by ``settings`` from the next reply on; what is loaded stays as it was loaded."""

@@ -35,16 +35,29 @@ HivesOption = Annotated[
 VidbOption = Annotated[
     str | None,
     typer.Option(
-        "--vidb", metavar="FILE", help='The texts of known intensity: "builtin" or your own.'
+        "--vidb",
+        metavar="FILE|ID",
+        help='The texts of known intensity: "builtin", your own, or a Hugging Face data set such '
+        "as snu-aidas/vidb-filtered.",
     ),
 ]
 
 
 def settings_with(**options: Any) -> "Settings":
-    """The settings of the environment, with the options that were given (not None) on top."""
+    """The settings of the environment, with the options that were given (not None) on top.
+
+    A command that has an option for the encoder or the anchors says of what licence they are
+    before they are fetched.
+    """
     from chat_app.settings import settings
 
-    return settings(**{name: value for name, value in options.items() if value is not None})
+    found = settings(**{name: value for name, value in options.items() if value is not None})
+    if options.keys() & {"hives", "vidb"}:
+        from chat_app.chat.artefacts import to_fetch
+
+        for each in to_fetch(found):
+            note(f"{each.id} will be fetched from Hugging Face. {each.licence}")
+    return found
 
 
 def settings_for_texts(hives: str | None = None, vidb: str | None = None) -> "Settings":

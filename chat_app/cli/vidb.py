@@ -8,6 +8,7 @@ import typer
 from chat_app.cli.console import (
     HivesOption,
     VidbOption,
+    byte_progress,
     note,
     print_json,
     print_table,
@@ -49,7 +50,9 @@ def describe(
     """Count the texts of each value, show where they lie, and which rows were left out and why."""
     from chat_app.vidb.loading import read_vidb
 
-    vidb, report = read_vidb(source or settings_with().vidb)
+    settings = settings_with(vidb=source)
+    with byte_progress() as shown:
+        vidb, report = read_vidb(settings.vidb, progress=shown)
     if as_json:
         print_json(_described(vidb, report))
     else:

@@ -23,6 +23,7 @@ from chat_app.hives.encoder_files import (
     line,
 )
 from chat_app.hives.head import Head, HeadError, read_head
+from chat_app.llm.download import Progress
 
 if TYPE_CHECKING:
     import torch
@@ -142,15 +143,20 @@ def text_prompt(prompts: dict[str, str], default: str | None) -> str:
 
 
 def load_encoder(
-    source: str = "builtin", *, device: str = "auto", cache_dir: Path | None = None
+    source: str = "builtin",
+    *,
+    device: str = "auto",
+    cache_dir: Path | None = None,
+    progress: Progress | None = None,
 ) -> Encoder:
     """The encoder at ``source``: "builtin", a folder, or a Hugging Face id ("org/name").
 
     ``device``: "auto" (CUDA, else Metal, else the processor) or what torch calls one. A local
     folder is read without touching the network, and no code that comes with a model is ever run.
-    ``cache_dir`` keeps the hashes of large files. Raises EncoderError.
+    ``cache_dir`` keeps the hashes of large files; ``progress(what, bytes done, in all)`` is told
+    of a download. Raises EncoderError, and HubError where it cannot be fetched.
     """
-    folder = encoder_folder(source)
+    folder = encoder_folder(source, progress)
 
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from chat_app.errors import ValueflowError
 from chat_app.llm.checksums import file_sha256
+from chat_app.llm.download import Progress
+from chat_app.llm.snapshot import fetch_snapshot, local_snapshot
 from chat_app.settings import data_path
 
 # Weights in other frameworks' formats, which a hub folder may carry beside the ones we read.
@@ -22,11 +24,12 @@ class EncoderError(ValueflowError):
     """An encoder that cannot be loaded or run."""
 
 
-def encoder_folder(source: str) -> Path:
+def encoder_folder(source: str, progress: Progress | None = None) -> Path:
     """The folder of "builtin" or "general", of a path, or of a Hugging Face id ("org/name").
 
     A folder is taken as it is, and an id that was downloaded before too, both without touching
-    the network; else the id is fetched. Raises EncoderError.
+    the network; else the id is fetched, ``progress(what, bytes done, in all)``. Raises
+    EncoderError, and HubError where it cannot be fetched.
     """
     ours = BUILT_IN.get(source)
     folder = data_path("models", ours) if ours else Path(source).expanduser()
@@ -36,7 +39,9 @@ def encoder_folder(source: str) -> Path:
                 f"No encoder at {folder}: give the folder of a sentence-transformers model, or "
                 "its id on Hugging Face, such as snu-aidas/HiVES-2."
             )
-        folder = _downloaded(source) or _download(source)
+        folder = local_encoder(source) or fetch_snapshot(
+            source, "model", ignore=_NOT_READ, progress=progress
+        )
     if not any((folder / name).is_file() for name in ("modules.json", "config.json")):
         raise EncoderError(
             f"{folder} is not a sentence-transformers model: it has no modules.json."
@@ -68,16 +73,15 @@ def kept_from(folder: Path) -> float:
         return 0.0
 
 
-def _downloaded(source: str) -> Path | None:
-    """The folder of an earlier download, if it came to its end."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+def is_hub_id(source: str) -> bool:
+    """Whether ``source`` names an encoder on Hugging Face: no folder here is called so."""
+    return bool(_HUB_ID.fullmatch(source)) and not Path(source).expanduser().is_dir()
 
-    try:
-        folder = Path(snapshot_download(source, local_files_only=True))
-    except LocalEntryNotFoundError:
-        return None
-    return folder if _has_weights(folder) else None
+
+def local_encoder(source: str) -> Path | None:
+    """The folder of the encoder ``source`` of Hugging Face, where it is on this computer whole."""
+    folder = local_snapshot(source, "model", ignore=_NOT_READ)
+    return folder if folder and _has_weights(folder) else None
 
 
 def _has_weights(folder: Path) -> bool:
@@ -90,23 +94,6 @@ def _has_weights(folder: Path) -> bool:
         if not all((index.parent / shard).is_file() for shard in shards):
             return False
     return any(p.suffix in (".safetensors", ".bin") for p in folder.rglob("*") if p.is_file())
-
-
-def _download(source: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(source, ignore_patterns=_NOT_READ))
-    except LocalEntryNotFoundError as error:
-        raise EncoderError(
-            f"The encoder {source} is not on this computer and Hugging Face cannot be reached: "
-            "check the connection, or give the folder of a sentence-transformers model."
-        ) from error
-    except Exception as error:  # no such model, no access, no room on the disk
-        raise EncoderError(
-            f"There is no folder {source}, and it cannot be had from Hugging Face: {line(error)}"
-        ) from error
 
 
 def line(error: Exception) -> str:

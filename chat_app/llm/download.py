@@ -60,11 +60,16 @@ def fetch(
             except Exception as error:
                 raise said(error, repository.id, repository.kind, file.name) from error
         paths.append(path)
-    # As huggingface_hub does for a branch: later looks ask for "main".
+    note_main(repository)
+    return paths
+
+
+def note_main(repository: Repository) -> None:
+    """Note, as huggingface_hub does, at which commit the repository was seen last: who asks for
+    "main" without a connection gets that one."""
     ref = cache_folder(repository.id, repository.kind) / "refs" / "main"
     ref.parent.mkdir(parents=True, exist_ok=True)
     ref.write_text(repository.commit)
-    return paths
 
 
 def fetch_blobs(

@@ -81,8 +81,9 @@ def be_quiet() -> None:
     """Let huggingface_hub write nothing to the terminal, and tell the hub nothing of what else is
     installed here, as it does in each request otherwise."""
     from huggingface_hub import constants
-    from huggingface_hub.utils import logging
+    from huggingface_hub.utils import disable_progress_bars, logging
 
+    disable_progress_bars()
     logging.set_verbosity_error()
     constants.HF_HUB_DISABLE_TELEMETRY = True
 

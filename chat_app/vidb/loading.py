@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from chat_app.llm.download import Progress
 from chat_app.settings import data_path
 from chat_app.vidb.anchors import HIGHEST, LOWEST, Anchor, Vidb, VidbError, made_id
 from chat_app.vidb.naming import named_value, value_of_file
@@ -66,22 +67,25 @@ class LoadReport:
         return " ".join(said)
 
 
-def load_vidb(source: str = "builtin") -> Vidb:
+def load_vidb(source: str = "builtin", *, progress: Progress | None = None) -> Vidb:
     """The anchors of ``source``; rows that are left out are logged once, as a warning.
 
     See ``read_vidb``, which it calls.
     """
-    vidb, report = read_vidb(source)
+    vidb, report = read_vidb(source, progress=progress)
     if str(report):
         log.warning("%s `valueflow vidb describe` tells more.", report)
     return vidb
 
 
-def read_vidb(source: str = "builtin") -> tuple[Vidb, LoadReport]:
+def read_vidb(
+    source: str = "builtin", *, progress: Progress | None = None
+) -> tuple[Vidb, LoadReport]:
     """The anchors of ``source`` and what was left out on the way.
 
     source: "builtin"; a CSV, JSONL or Parquet file; a folder of those, read in the order of their
-    paths; or a Hugging Face data set, "org/name", of which only such files are downloaded. Of
+    paths; or a Hugging Face data set, "org/name", of which only such files are downloaded
+    (``progress``: see ``data_files``). Of
     two rows with the same value and text the first is kept. A row without an id, or with one
     that another text has, gets ``made_id``. A standard error that is no number above 0 is unknown.
 
@@ -91,7 +95,7 @@ def read_vidb(source: str = "builtin") -> tuple[Vidb, LoadReport]:
     if source == "builtin":
         name, files = "the built-in VIDB", [DataFile(data_path("models", "vidb-seed.csv"))]
     else:
-        name, files = data_files(source)
+        name, files = data_files(source, progress)
     rows = _Rows()
     for file in files:
         rows.read(file)

@@ -4,9 +4,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from chat_app.llm.download import Progress
+from chat_app.llm.snapshot import fetch_snapshot, local_snapshot
 from chat_app.vidb.anchors import VidbError
 from chat_app.vidb.tables import SUFFIXES
 
+_TABLES = tuple(f"*{suffix}" for suffix in SUFFIXES)  # what is fetched of a data set
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _KINDS = "a CSV, JSONL or Parquet file, a folder of them, or a Hugging Face data set (org/name)"
 
@@ -23,19 +26,35 @@ class DataFile:
         return self.shown or self.path.name
 
 
-def data_files(source: str) -> tuple[str, list[DataFile]]:
+def data_files(source: str, progress: Progress | None = None) -> tuple[str, list[DataFile]]:
     """What ``source`` is called, and its files in the order in which they are to be read.
 
-    Raises VidbError when there is no such file, folder or data set, or no table in it.
+    A data set that is not here yet is fetched; ``progress(what, bytes done, in all)``. Raises
+    HubError where it cannot be had, and VidbError when there is no such file or folder, or no table
+    in it.
     """
     path = Path(source).expanduser()
     if path.is_dir():
         return path.name or str(path), _tables_in(path, source)
-    if path.exists() or not _HUB_ID.fullmatch(source) or path.suffix.lower() in SUFFIXES:
-        if not path.exists():
-            raise VidbError(f"There are no anchors at {source}: give {_KINDS}.")
+    if path.exists():
         return path.name, [DataFile(path)]
-    return source, _tables_in(_download(source), source)
+    if not is_hub_id(source):
+        raise VidbError(f"There are no anchors at {source}: give {_KINDS}.")
+    folder = local_tables(source)
+    folder = folder or fetch_snapshot(source, "dataset", allow=_TABLES, progress=progress)
+    return source, _tables_in(folder, source)
+
+
+def local_tables(source: str) -> Path | None:
+    """The folder of the data set ``source`` of Hugging Face, where it is on this computer."""
+    return local_snapshot(source, "dataset", allow=_TABLES)
+
+
+def is_hub_id(source: str) -> bool:
+    """Whether ``source`` names a data set on Hugging Face: no file or folder here is called so."""
+    path = Path(source).expanduser()
+    named = bool(_HUB_ID.fullmatch(source)) and path.suffix.lower() not in SUFFIXES
+    return named and not path.exists()
 
 
 def _tables_in(folder: Path, source: str) -> list[DataFile]:
@@ -49,21 +68,3 @@ def _tables_in(folder: Path, source: str) -> list[DataFile]:
     if not files:
         raise VidbError(f"{source} holds no CSV, JSONL or Parquet file.")
     return files
-
-
-def _download(source: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(
-            snapshot_download(
-                source, repo_type="dataset", allow_patterns=[f"*{suffix}" for suffix in SUFFIXES]
-            )
-        )
-    except Exception as error:  # no network, no such data set, no access
-        lines = str(error).strip().splitlines()
-        reason = (lines[0] if lines else type(error).__name__).rstrip(".")
-        raise VidbError(
-            f"There is no file or folder {source}, and no data set can be had from Hugging Face: "
-            f"{reason}."
-        ) from error
