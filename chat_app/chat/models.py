@@ -61,11 +61,15 @@ def known_models(settings: Settings) -> list[tuple[str, str]]:
 
 def find_model(settings: Settings, sha256: str, name: str) -> str | None:
     """The source of a model of this computer whose file has the checksum ``sha256``, None where
-    none is known; one that is called ``name`` is looked at first. Nothing is fetched."""
+    none is known; one that is called ``name`` is looked at first, and of other programs' models
+    no other. Nothing is fetched."""
     from chat_app.llm.facts import model_sha256
+    from chat_app.llm.found import found_models, named
     from chat_app.llm.sources import local_file
 
-    files = [(source, local_file(source)) for _, source in known_models(settings)]
+    known = [source for _, source in known_models(settings)]
+    others = [each.source for each in named(name, found_models())]
+    files = [(source, local_file(source)) for source in (*known, *others)]
     there = [(source, path) for source, path in files if path is not None]
     for source, path in sorted(there, key=lambda each: each[1].stem != name):
         if model_sha256(path, settings.cache_dir) == sha256:

@@ -37,6 +37,14 @@ def score(
     text: Annotated[
         str | None, typer.Option("--text", help="A text, whatever it looks like.")
     ] = None,
+    transcript: Annotated[
+        Path | None,
+        typer.Option(
+            help="Score every reply in a file of conversations: ours, ChatGPT's export, Open "
+            "WebUI's, ShareGPT's, or lists of messages. --out: a .csv, .jsonl or .parquet file; "
+            "else a table is printed."
+        ),
+    ] = None,
     value: Annotated[
         list[str] | None,
         typer.Option(
@@ -105,6 +113,13 @@ def score(
         "vidb": vidb,
     }
     values = [find_value(v) for v in value or []]
+    if transcript is not None:
+        if source or text or column or skip_bad:
+            raise typer.BadParameter("--transcript goes without a text, --column and --skip-bad.")
+        from chat_app.cli.score_transcript import score_transcript
+
+        score_transcript(transcript, out, values, who, how, prefix, as_json)
+        return
     if text is not None and source is not None:
         raise typer.BadParameter("Give one text: as an argument or with --text.")
     table = None if text is not None else _table(source, out)

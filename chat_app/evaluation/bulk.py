@@ -77,7 +77,25 @@ def score_table(
     """
     if out.resolve() == source.resolve():
         raise BulkError(f"{out} is the input itself: give --out another name.")
-    table = read_table(source)
+    return score_rows(
+        read_table(source), source, out, evaluator, values,
+        column=column, prefix=prefix, skip_bad=skip_bad, progress=progress,
+    )  # fmt: skip
+
+
+def score_rows(
+    table: Table,
+    source: Path,
+    out: Path,
+    evaluator: Evaluator,
+    values: Sequence[str] = (),
+    *,
+    column: str | None = None,
+    prefix: str = "",
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> Summary:
+    """As ``score_table``, of a ``table`` that was made of the file ``source``."""
     added = [prefix + name for name in NUMBERS] + (["error"] if skip_bad else [])
     for name in added:
         if name in table.columns:
