@@ -182,6 +182,9 @@ def test_written_as_llama_cpp_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "kind.gguf"
     ControlVector("llama", 8, 4, {2: np.ones(4), 3: np.full(4, 2.0)}).to_gguf(path)
     reader = gguf.GGUFReader(path)
+    named = {name for name in reader.fields if not name.startswith("GGUF.")}
+    theirs = {"general.architecture", "controlvector.model_hint", "controlvector.layer_count"}
+    assert named == theirs | {"valueflow.model_layer_count"}  # which others pass over
     assert reader.fields["general.architecture"].contents() == "controlvector"
     assert reader.fields["controlvector.model_hint"].contents() == "llama"
     assert reader.fields["controlvector.layer_count"].contents() == 2
