@@ -101,14 +101,20 @@ class _Random:
         self.writer.add_tensor(f"{name}.weight", np.ones(length, np.float32))
 
 
-def write_llama3(path: Path, *, seed: int = 0, template: str | None = LLAMA3) -> Path:
-    """A random Llama 3: grouped heads, its own output, a header for each role."""
+def write_llama3(
+    path: Path, *, seed: int = 0, template: str | None = LLAMA3, tensors_a_part: int = 0
+) -> Path:
+    """A random Llama 3: grouped heads, its own output, a header for each role.
+
+    ``tensors_a_part``: where not 0, the model comes in parts beside ``path``,
+    NAME-00001-of-00002.gguf and so on; the first one's path is returned.
+    """
     special = ("<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>",
                "<|end_header_id|>", "<|eot_id|>")  # fmt: skip
     return _write(
         path, "llama", seed, template,
         vocabulary=lambda w: _byte_pairs(w, "llama-bpe", special, bos=0, eos=4),
-        licence="llama3.2", name="Tiny Llama", own_output=True,
+        licence="llama3.2", name="Tiny Llama", own_output=True, tensors_a_part=tensors_a_part,
     )  # fmt: skip
 
 
@@ -144,12 +150,13 @@ def _write(
     window: int | None = None,
     norms: Sequence[str] = (),
     own_output: bool = False,
+    tensors_a_part: int = 0,
 ) -> Path:
     """``norms``: what a layer normalises beside its input and that of its feed-forward part."""
     n_embd, n_head, n_head_kv, head, n_ff = 64, 4, 2, 32, 128
     if architecture == "llama":
         head = n_embd // n_head
-    writer = gguf.GGUFWriter(str(path), architecture)
+    writer = gguf.GGUFWriter(str(path), architecture, split_max_tensors=tensors_a_part)
     writer.add_name(name)
     writer.add_license(licence)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
@@ -192,7 +199,7 @@ def _write(
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return path
+    return path if path.is_file() else sorted(path.parent.glob(f"{path.stem}-*.gguf"))[0]
 
 
 _OF_HEADS = ("attn_q_norm", "attn_k_norm")

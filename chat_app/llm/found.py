@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chat_app.llm.facts import is_chat_model, model_header
 from chat_app.llm.gguf_header import GgufError
-from chat_app.llm.gguf_names import choices
+from chat_app.llm.gguf_names import choices, shard_stem
 from chat_app.llm.hub import RemoteFile, cache_folder
 
 _OLLAMA_MODEL = "application/vnd.ollama.image.model"
@@ -84,7 +84,8 @@ def llama_cpp_folder() -> Path:
 def _folder(folder: Path, place: str) -> Iterator[FoundModel]:
     """The .gguf files below ``folder``; names are the paths inside it, as LM Studio shows them."""
     for first, size in _gguf_files(folder):
-        name = first.relative_to(folder).with_suffix("").as_posix()
+        inside = first.relative_to(folder)
+        name = inside.with_name(shard_stem(first.name) or first.stem).as_posix()
         yield FoundModel(name, place, first, size, str(first))
 
 
@@ -108,7 +109,7 @@ def _gguf_files(folder: Path) -> list[tuple[Path, int]]:
         ]
     except OSError:  # a folder that another program keeps to itself
         return []
-    return [(folder / each.name, each.size) for each in choices(files)]
+    return sorted((folder / each.name, each.size) for each in choices(files))
 
 
 def _ollama(folder: Path) -> Iterator[FoundModel]:
