@@ -13,7 +13,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -83,14 +83,14 @@ class LocalHub:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def model(self, id: str, files: dict[str, bytes | Path], **about: Any) -> Repo:
+    def model(self, id: str, files: Mapping[str, bytes | Path], **about: Any) -> Repo:
         return self._add("models", id, files, about)
 
-    def dataset(self, id: str, files: dict[str, bytes | Path], **about: Any) -> Repo:
+    def dataset(self, id: str, files: Mapping[str, bytes | Path], **about: Any) -> Repo:
         return self._add("datasets", id, files, about)
 
     def _add(
-        self, kind: str, id: str, files: dict[str, bytes | Path], about: dict[str, Any]
+        self, kind: str, id: str, files: Mapping[str, bytes | Path], about: dict[str, Any]
     ) -> Repo:
         read = {n: c.read_bytes() if isinstance(c, Path) else c for n, c in files.items()}
         self.repos[kind, id] = Repo(read, **about)

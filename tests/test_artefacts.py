@@ -32,7 +32,7 @@ def papers(hub: LocalHub, tmp_path: Path) -> LocalHub:
         f"data/{name}.parquet": write_parquet(tmp_path / f"{name}.parquet", ratings)
         for name in ("benevolence", "power")
     }
-    hub.dataset(PAPER_VIDB, dict(tables))
+    hub.dataset(PAPER_VIDB, tables)
     return hub
 
 

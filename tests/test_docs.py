@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from chat_app.chat.curated import curated_models
 from chat_app.settings import Settings
 from chat_app.values.profile import Profile
 from tests.command_line import VALUEFLOW
+from tests.hub_server import LocalHub
+from tests.parquet import write_parquet
+from tests.random_families import write_qwen3
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-GROUPS = ("profile", "vectors", "vidb", "hives")
+GROUPS = ("profile", "vectors", "vidb", "hives", "models")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -59,6 +63,25 @@ def test_links_and_pictures_lead_to_files(page):
     targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert not missing
+
+
+def test_the_commands_of_the_models_page_run(hub: LocalHub, tmp_path: Path):
+    """All of them, in order, against a hub on this computer that has tiny files of those names."""
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    hub.model("Qwen/Qwen3-4B-GGUF", {"Qwen3-4B-Q4_K_M.gguf": write_qwen3(tmp_path / "q.gguf")})
+    ratings = {"text": ["Help her.", "Walk on."], "final_rating": [8, -6]}
+    table = write_parquet(tmp_path / "benevolence.parquet", ratings)
+    hub.dataset("snu-aidas/vidb-filtered", {"data/benevolence.parquet": table})
+    said = {}
+    for _, *args in commands(text):
+        done = subprocess.run([VALUEFLOW, *args], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, (args, done.stderr)
+        said[" ".join(args[:2])] = done.stdout + done.stderr
+    assert "architecture   qwen3, 3 layers" in said["models info"]
+    assert "are free again" in said["models remove"]
+    assert "no commercial use" in said["vidb describe"]
+    for model in curated_models():
+        assert f"`{model.source}`" in text
 
 
 def test_the_readme_names_make_targets_that_exist():

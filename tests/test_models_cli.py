@@ -29,14 +29,14 @@ def repo(hub: LocalHub, tmp_path: Path) -> Repo:
     small = write_qwen3(tmp_path / "q.gguf").read_bytes()
     parts = sorted(write_llama3(tmp_path / "l.gguf", tensors_a_part=20).parent.glob("l-*.gguf"))
     split = {f"Q8_0/tiny-Q8_0-0000{i}-of-00002.gguf": part for i, part in enumerate(parts, 1)}
-    files = {
+    files: dict[str, bytes | Path] = {
         "README.md": b"# Tiny",
         "tiny-Q4_K_M.gguf": small + bytes(6 * MB),  # bytes after the tensors do no harm
         "tiny-IQ2_XS.gguf": small,
         "mmproj-tiny.gguf": small,
         **split,
     }
-    return hub.model(ID, dict(files), licence="apache-2.0")
+    return hub.model(ID, files, licence="apache-2.0")
 
 
 def partial(tmp_path: Path) -> Path | None:
