@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -116,6 +116,7 @@ class Settings(BaseSettings):
     judge_rotations: int = Field(2, ge=1)
     host: str = "127.0.0.1"
     port: int = Field(7860, ge=1, le=65535)
+    api_keys: SecretStr | None = None  # with commas between; None: programs of this computer only
     n_ctx: int = Field(4096, ge=64)
     n_threads: int | None = Field(None, ge=1)
     n_gpu_layers: int = Field(-1, ge=-1)  # -1: as many as fit

@@ -72,7 +72,7 @@ def test_batches_hold_a_bounded_number_of_tokens(
     texts = ["word " * n for n in (1, 30, 1, 3, 4, 2, 60)]
     batches = list(encoder._batches(texts))
     assert sorted(row for batch in batches for row in batch) == list(range(7))
-    lengths = encoder._lengths(texts)
+    lengths = encoder.lengths(texts)
     assert lengths[:2] == [6, 151]  # a token a letter, and the end
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= 100

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from chat_app.errors import ValueflowError
-from chat_app.ui.server import Private, check_port
+from chat_app.ports import check_port
+from chat_app.ui.server import Private
 
 
 def test_a_port_in_use_is_said_in_one_sentence():

@@ -9,6 +9,16 @@ from typing import Any
 from chat_app.llm.engine import Sampling
 from chat_app.settings import Settings
 
+_SELDOM: dict[str, Any] = {
+    "grammar": None,
+    "logit_bias": [],
+    "logprobs": None,
+    "frequency_penalty": 0.0,
+    "presence_penalty": 0.0,
+    "think": False,
+    "today": None,
+}
+
 
 def default_sampling(settings: Settings, *, seed: int | None = None, **changes: Any) -> Sampling:
     """The settings' sampling; ``changes`` that are not None win; a random seed where neither
@@ -43,8 +53,8 @@ def stored_sampling(sampling: Sampling) -> dict[str, Any]:
     data["logit_bias"] = [
         [token, None if bias == -math.inf else bias] for token, bias in sampling.logit_bias
     ]
-    for name in ("grammar", "logit_bias", "logprobs", "think", "today"):
-        if data[name] is None or data[name] is False or data[name] == []:
+    for name, nothing in _SELDOM.items():
+        if data[name] == nothing:
             del data[name]
     return data
 

@@ -26,6 +26,7 @@ from chat_app.cli import (
     replay,
     reply,
     score,
+    serve,
     transcripts,
     tuning,
     values,
@@ -106,6 +107,7 @@ app.command("backup")(data.backup)
 app.command("delete-everything")(data.delete_everything)
 app.command("doctor")(diagnose.doctor)
 app.command("bench")(bench.bench)
+app.command("serve")(serve.serve)
 
 
 def main() -> None:

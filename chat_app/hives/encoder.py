@@ -100,7 +100,7 @@ class Encoder:
 
     def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """Rows of texts of like length, so that little is padded and a batch's size is known."""
-        lengths = self._lengths(texts)
+        lengths = self.lengths(texts)
         room = _TOKENS.get(self._model.device.type, _TOKENS["cpu"])
         batch: list[int] = []
         for row in sorted(range(len(texts)), key=lambda i: lengths[i]):
@@ -112,7 +112,7 @@ class Encoder:
         if batch:
             yield batch
 
-    def _lengths(self, texts: Sequence[str]) -> list[int]:
+    def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, the prompt's among them."""
         whole = [self.prompt + text for text in texts]
         tokenizer: Any = self._model.tokenizer

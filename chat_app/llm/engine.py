@@ -23,7 +23,7 @@ from chat_app.llm.jobs import Finish, Job, Piece, Reading, Reply, VectorNames, W
 from chat_app.llm.kv import cells, idle_cells_slow, kv_bytes_per_token, steps_back
 from chat_app.llm.logprobs import log_norm
 from chat_app.llm.model import ChatModel
-from chat_app.llm.prompt import Cell, Turn, fit
+from chat_app.llm.prompt import Cell, TooLongError, Turn, fit
 from chat_app.llm.sampling import Sampling, reply_text
 from chat_app.llm.scheduler import EngineBusyError, Scheduler
 from chat_app.llm.slots import Slots
@@ -38,6 +38,7 @@ __all__ = [
     "Request",
     "Sampling",
     "Spoken",
+    "TooLongError",
     "Turn",
     "VectorBuffer",
     "rest",
@@ -57,13 +58,15 @@ class Request:
     """A reply that is wanted: the ``turns`` before it, how it is drawn, the vector it is under.
 
     ``written``: tokens of it that are there already; it goes on after them, as if it had never
-    been cut, and the sampling's ``max_tokens`` more of them may come.
+    been cut, and the sampling's ``max_tokens`` more of them may come. ``whole``: refuse turns that
+    do not fit the context together, rather than leave older ones out.
     """
 
     turns: Sequence[Turn]
     sampling: Sampling
     vector: VectorBuffer | None = None
     written: tuple[int, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,11 +139,29 @@ class Engine:
         same. Raises :class:`EngineError` where the last turn does not fit the context, and
         :class:`EngineBusyError` where too many wait.
         """
-        begun, cancel = time.perf_counter(), cancel or threading.Event()
         request = Request(turns, sampling, vector, written)
-        job = self._writing(request, begun, cancel, streamed=True)
-        self._scheduler.submit([job])
-        seen, whole = reply_text(self.model, sampling, written), False
+        (pieces,) = self.streams([request], cancel=cancel)
+        return (yield from pieces)
+
+    def streams(
+        self, requests: Sequence[Request], *, cancel: threading.Event | None = None
+    ) -> list[Generator[Piece, None, Reply]]:
+        """A stream for each of ``requests``, all of them under way when this returns.
+
+        Each is to be read by somebody until ``cancel``, which ends them all. Raises what
+        :meth:`stream` raises, and then none of them is begun.
+        """
+        begun, cancel = time.perf_counter(), cancel or threading.Event()
+        jobs = [self._writing(request, begun, cancel, streamed=True) for request in requests]
+        self._scheduler.submit(jobs)
+        return [
+            self._pieces(job, request, cancel) for job, request in zip(jobs, requests, strict=True)
+        ]
+
+    def _pieces(
+        self, job: Writing, request: Request, cancel: threading.Event
+    ) -> Generator[Piece, None, Reply]:
+        seen, whole = reply_text(self.model, request.sampling, request.written), False
         try:
             while not cancel.is_set():
                 waited_for = job.paused
@@ -235,13 +256,18 @@ class Engine:
         (row,) = self._result(job)
         return np.asarray(row)
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many replies are being written or read at the moment, and how many wait."""
+        return self._scheduler.load
+
     def _writing(
         self, request: Request, begun: float, cancel: threading.Event, *, streamed: bool = False
     ) -> Writing:
         reserve = min(request.sampling.max_tokens, max(1, self.n_ctx // 4))
         prompt = fit(
             self.model, request.turns, request.vector,
-            n_ctx=self.n_ctx, reserve=reserve, written=request.written,
+            n_ctx=self.n_ctx, reserve=reserve, written=request.written, whole=request.whole,
             asking=request.sampling.asking,
         )  # fmt: skip
         return Writing(

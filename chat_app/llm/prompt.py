@@ -32,6 +32,10 @@ class Turn:
     vector: VectorBuffer | None = None
 
 
+class TooLongError(EngineError):
+    """A conversation that the model's context does not hold."""
+
+
 class Cell(NamedTuple):
     """A token, and the hash of the vector under which it is read (None: unsteered)."""
 
@@ -113,30 +117,36 @@ def fit(
     reserve: int,
     written: Sequence[int] = (),
     asking: Asking = STRAIGHT,
+    whole: bool = False,
 ) -> Fitted:
     """Leave out the oldest turns, whole, until ``reserve`` tokens are free for the reply, or for
-    the rest of one of which ``written`` is there.
+    the rest of one of which ``written`` is there; none of them where the ``whole`` is wanted.
 
     System turns stay, and what is left begins with a user turn. A quarter of the context is freed
     at a time, so that the next turns find the beginning that this one has read. Raises
-    :class:`EngineError` where the last user turn alone leaves no room.
+    :class:`TooLongError` where the last user turn alone leaves no room, or the whole does not.
     """
     kept, cells = list(turns), lay_out(model, turns, vector, written, asking)
-    whole, part = len(cells), max(1, n_ctx // _PARTS)
-    too_many = whole + reserve - n_ctx
+    if whole and len(cells) >= n_ctx:
+        raise TooLongError(
+            f"The conversation is too long: {len(cells):,} tokens, and the model's context holds "
+            f"{n_ctx:,}. Leave older messages out, or set VALUEFLOW_N_CTX higher."
+        )
+    length, part = len(cells), max(1, n_ctx // _PARTS)
+    too_many = 0 if whole else length + reserve - n_ctx
     goal = -(-too_many // part) * part
-    while whole - len(cells) < goal and (shorter := _without_oldest(kept)):
+    while length - len(cells) < goal and (shorter := _without_oldest(kept)):
         fewer = lay_out(model, shorter, vector, written, asking)
         if len(cells) + reserve <= n_ctx and not _without_oldest(shorter):
             break  # rather the little room that there is than nothing but the last turn
         kept, cells = shorter, fewer
     if written and len(cells) >= n_ctx:
-        raise EngineError(
+        raise TooLongError(
             f"The reply cannot go on: with its question it fills the model's context of {n_ctx:,} "
             "tokens."
         )
     if len(cells) >= n_ctx:
-        raise EngineError(
+        raise TooLongError(
             f"The message is too long: {len(cells):,} tokens, and the model's context holds "
             f"{n_ctx:,}. Shorten it, or set VALUEFLOW_N_CTX higher."
         )

@@ -35,8 +35,10 @@ _NO_NUMBERS = "The model computes no numbers any more; where it is steered, stee
 class Sampling:
     """How the next token is drawn. Temperature 0 takes the likeliest token each time.
 
-    ``repeat_penalty`` (1: none) looks at the last 64 tokens of the reply itself. ``stop``:
-    texts at which the reply ends; they are not part of it. The same seed draws the same reply.
+    ``repeat_penalty`` (1: none) looks at the last 64 tokens of the reply itself, and so do
+    ``frequency_penalty``, taken off a token's logit once for each time it stands there, and
+    ``presence_penalty``, taken off once. ``stop``: texts at which the reply ends; they are not
+    part of it. The same seed draws the same reply.
 
     ``grammar``: GBNF that the reply follows, from its rule "root" (:mod:`chat_app.llm.grammar`).
     ``logit_bias``: (token, what is added to its logit); minus infinity: it is never drawn.
@@ -58,6 +60,8 @@ class Sampling:
     grammar: str | None = None
     logit_bias: tuple[tuple[int, float], ...] = ()
     logprobs: int | None = None
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
     think: bool = False
     today: str | None = None
 
@@ -74,6 +78,8 @@ class Sampling:
             "repeat_penalty": (0.01, 100.0),
             "max_tokens": (1, math.inf),
             "logprobs": (0, _MOST_LOGPROBS),
+            "frequency_penalty": (-2.0, 2.0),
+            "presence_penalty": (-2.0, 2.0),
         }
         for name, (low, high) in ranges.items():
             number = getattr(self, name)
@@ -195,21 +201,33 @@ class Sampler:
 def _enough(sampling: Sampling) -> float:
     """How many of the likeliest tokens hold all that can get past penalty and top-k.
 
-    A penalty above 1 lowers at most 64 of them; one below 1 may raise any other token.
+    Penalties lower at most 64 of them; rewards may raise any other token.
     """
     top_k = 1 if sampling.temperature < _COLDEST else sampling.top_k
-    if top_k == 0 or sampling.repeat_penalty < 1.0:
+    penalties = _penalties(sampling)
+    if top_k == 0 or min(penalties) < 0.0:
         return math.inf
-    return top_k + (_PENALTY_WINDOW if sampling.repeat_penalty > 1.0 else 0)
+    return top_k + (_PENALTY_WINDOW if any(penalties) else 0)
+
+
+def _penalties(sampling: Sampling) -> tuple[float, float, float]:
+    """Each above 0 where a token that was drawn becomes less likely, below where more."""
+    return (
+        sampling.repeat_penalty - 1.0,
+        sampling.frequency_penalty,
+        sampling.presence_penalty,
+    )
 
 
 def _links(sampling: Sampling, n_vocab: int) -> Iterator[Any]:
-    if sampling.repeat_penalty != 1.0:
+    if any(_penalties(sampling)):
         if (enough := _enough(sampling)) < n_vocab:
             # llama.cpp looks each token up among the last ones; most need no look.
             yield lib.llama_sampler_init_top_k(int(enough))
-        penalty = sampling.repeat_penalty
-        yield lib.llama_sampler_init_penalties(n_vocab, _PENALTY_WINDOW, penalty, 0.0, 0.0)
+        yield lib.llama_sampler_init_penalties(
+            n_vocab, _PENALTY_WINDOW, sampling.repeat_penalty,
+            sampling.frequency_penalty, sampling.presence_penalty,
+        )  # fmt: skip
     if sampling.temperature < _COLDEST:
         yield lib.llama_sampler_init_greedy()
     else:

@@ -84,6 +84,12 @@ class Scheduler:
                 self._thread.start()
             self._wake.notify()
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many jobs are under way, and how many wait."""
+        with self._wake:
+            return len(self._active), len(self._people) + len(self._bulk)
+
     def look(self) -> None:
         """A job was cancelled, or its reader has read on."""
         with self._wake:

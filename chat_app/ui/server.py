@@ -1,8 +1,6 @@
 """Serving the page: the port, the security policy, and nothing from anywhere else."""
 
-import os
 import re
-import socket
 import threading
 import webbrowser
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -10,8 +8,9 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
+from chat_app.api.app import Before, create_app
 from chat_app.chat.studio import Studio
-from chat_app.errors import ValueflowError
+from chat_app.ports import check_port
 from chat_app.settings import Settings, data_path
 from chat_app.ui.page import build_page
 from chat_app.ui.theme import head, theme
@@ -86,21 +85,6 @@ class Private:
         await self.app(scope, receive, guarded)
 
 
-def check_port(host: str, port: int) -> None:
-    """Raises ValueflowError where nothing can listen at ``host``:``port``."""
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            if os.name != "nt":  # there the option would let two programs share the port
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise ValueflowError(
-            f"Port {port} of {host} cannot be used ({error.strerror or error}): close the program "
-            f"that holds it, or choose another with --port {port + 1}."
-        ) from error
-
-
 def serve(settings: Settings, *, open_browser: bool) -> None:
     """Serve the page at the settings' host and port until interrupted."""
     check_port(settings.host, settings.port)
@@ -124,7 +108,7 @@ def serve(settings: Settings, *, open_browser: bool) -> None:
         theme=theme(),
         head=head(),
         app_kwargs={
-            "middleware": [Middleware(Private)],
+            "middleware": [Middleware(Before, api=create_app(studio)), Middleware(Private)],
             "docs_url": None,
             "redoc_url": None,
             "openapi_url": None,
