@@ -173,6 +173,8 @@ class _Answer:
             yield b"".join(self._chunk(i, begun) for i in range(self._wish.n))
             async for events in told(self._begun.streams, self._cancel):
                 yield b"".join(self._told(index, item) for index, item in events)
+            if len(self._replies) < self._wish.n:
+                return  # the client has gone
             if last := await self._last():
                 yield event({**self._head, "choices": [], **last})
             yield DONE

@@ -69,6 +69,9 @@ def refused(message: str, param: str | None = None, code: str | None = None) -> 
     return ApiError(400, message, code, param=param)
 
 
+_UNEXPECTED = ApiError(
+    500, "Something unexpected went wrong; the server's log says what.", "internal_error"
+)
 # The first that fits counts, so that a class stands before those it is made from.
 _KNOWN: tuple[tuple[type[ValueflowError], int, str, str | None], ...] = (
     (TooLongError, 400, "context_length_exceeded", "messages"),
@@ -94,7 +97,7 @@ def as_api_error(error: Exception) -> ApiError:
         if isinstance(error, kind):
             return ApiError(status, str(error), code, param=param)
     _log.error("A request failed", exc_info=error)
-    return ApiError(500, "Something unexpected went wrong; the server's log says what.", "internal")
+    return _UNEXPECTED
 
 
 def answer_in_form(app: FastAPI) -> None:
@@ -102,6 +105,9 @@ def answer_in_form(app: FastAPI) -> None:
 
     async def told(_: Request, error: Exception) -> JSONResponse:
         return as_api_error(error).response()
+
+    async def unexpected(_: Request, error: Exception) -> JSONResponse:
+        return _UNEXPECTED.response()  # the server logs it, with its trace
 
     async def by_route(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
@@ -114,6 +120,7 @@ def answer_in_form(app: FastAPI) -> None:
             ).response()
         return ApiError(error.status_code, str(error.detail)).response()
 
+    app.add_exception_handler(Exception, unexpected)
     app.add_exception_handler(ApiError, told)
     app.add_exception_handler(ValueflowError, told)
     app.add_exception_handler(HTTPException, by_route)

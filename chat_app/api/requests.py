@@ -5,7 +5,9 @@ billed: whoever sets ``tools`` should learn that they do nothing here.
 """
 
 import math
+import re
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Request
@@ -164,7 +166,10 @@ async def read_as(kind: type[M], request: Request) -> M:
 
 def _wrong(error: ValidationError) -> ApiError:
     """The first thing that is wrong, as one sentence."""
-    first = error.errors(include_url=False)[0]
+    found = error.errors(include_url=False)
+    same = [each for each in found if each["loc"][:1] == found[0]["loc"][:1]]
+    # Of a field that may be of several types, rather what is wrong with the one that was meant.
+    first = next((each for each in same if not each["type"].endswith("_type")), found[0])
     kind, place, given = first["type"], first["loc"], first["input"]
     if kind == "json_invalid":
         return refused(f"The request is not valid JSON: {first['ctx']['error']}.")
@@ -190,6 +195,8 @@ def _wrong(error: ValidationError) -> ApiError:
         said = "must be text, or a list of text parts"
     elif kind == "too_short":
         said = "must not be empty"
+    elif kind == "too_long":
+        said = f"must have at most {first['ctx']['max_length']} items"
     else:
         shown = repr(given) if len(repr(given)) <= 40 else "not that"
         must = first["msg"].partition("should be ")[2] or first["msg"]
@@ -198,9 +205,10 @@ def _wrong(error: ValidationError) -> ApiError:
 
 
 def _where(place: Sequence[int | str]) -> str:
-    """("messages", 0, "role") as "messages[0].role"; names of types are left out."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
-    return "".join(steps).removeprefix(".")
+    """("messages", 0, "role") as "messages[0].role", up to the name of a type, if there is one."""
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in place]
+    plain = takewhile(lambda step: not re.match(r"\.(str|bool|(list|dict)\[.*)$", step), steps)
+    return "".join(plain).removeprefix(".")
 
 
 def json_shape(wanted: ResponseFormat | None) -> Any | None:

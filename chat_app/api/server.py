@@ -1,5 +1,6 @@
 """``valueflow serve``: the API on a port of its own, without the page."""
 
+import asyncio
 import socket
 
 import uvicorn
@@ -15,12 +16,21 @@ _GRACE_S = 2  # for replies under way when the server is told to end
 
 
 class _Server(uvicorn.Server):
-    """Says where it is once it answers there."""
+    """Says where it is once it answers there, and ends what it writes when it is told to end."""
+
+    def __init__(self, config: uvicorn.Config, studio: Studio) -> None:
+        super().__init__(config)
+        self._studio = studio
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             print(f"The API is at http://{self.config.host}:{self.config.port}/v1", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Clients whose replies are under way are told that these end.
+        await asyncio.to_thread(self._studio.engine.close)
+        await super().shutdown(sockets)
 
 
 def serve(settings: Settings, *, switch: bool) -> None:
@@ -48,7 +58,7 @@ def serve(settings: Settings, *, switch: bool) -> None:
             server_header=False,
             timeout_graceful_shutdown=_GRACE_S,
         )
-        _Server(config).run()
+        _Server(config, studio).run()
     except KeyboardInterrupt:
         pass
     finally:

@@ -36,13 +36,14 @@ _FORMATS = {
     "date": '[12] [0-9]{3} "-" (("0" [13578] | "1" [02]) "-" '
     f'{_D31} | ("0" [469] | "11") "-" {_D30} | "02-" {_D28})',
     "time": '([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9] "Z"',
-    "uuid": "-".join(f"[0-9a-f]{{{n}}} " for n in (8, 4, 4, 4, 12)).replace("-", '"-" ').strip(),
+    "uuid": ' "-" '.join(f"[0-9a-f]{{{n}}}" for n in (8, 4, 4, 4, 12)),
 }
 _FORMATS["date-time"] = f'{_FORMATS["date"]} "T" {_FORMATS["time"]}'
 _RULES = {
     "ws": '(" " | "\\n" " "{0,20})?',
     # An escape is never half of a surrogate pair: such a text could not be stored.
-    "char": r'[^"\\\x00-\x1F\x7F] | "\\" (["\\/bfnrt] | '
+    "char": r"[\x20-\x21\x23-\x5B\x5D-\x7E\u0080-\uD7FF\uE000-\uFFFF\U00010000-\U0010FFFF]"
+    r' | "\\" (["\\/bfnrt] | '
     r'"u" ([0-9a-cA-CefEF] [0-9a-fA-F]{3} | [dD] [0-7] [0-9a-fA-F]{2}))',
     "string": r'"\"" char* "\""',
     "integer": '"-"? ("0" | [1-9] [0-9]{0,14})',

@@ -1,5 +1,7 @@
 """The real API on a real port, in a thread of the tests' own process, asked by OpenAI's client."""
 
+import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -7,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import openai
 import pytest
 import uvicorn
@@ -48,29 +51,41 @@ class Api:
         ends = {str(t): -100 for t in range(model.n_vocab) if model.ends_reply(t)}
         return {"logit_bias": ends, "max_tokens": tokens}
 
+    def metric(self, name: str) -> float:
+        """A number of /metrics by its whole name; 0 where it was never counted."""
+        text = httpx.get(f"{self.address}/metrics").text
+        (found,) = re.findall(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE) or ["0"]
+        return float(found)
+
     def wait_until_idle(self) -> None:
-        for _ in range(200):
-            if self.engine.load == (0, 0):
+        self.wait_for((0, 0))
+
+    def wait_for(self, load: tuple[int, int]) -> None:
+        """Until so many replies are running and waiting; on a busy machine for a minute."""
+        for _ in range(3000):
+            if self.engine.load == load:
                 return
             time.sleep(0.02)
-        assert self.engine.load == (0, 0)
+        assert self.engine.load == load
 
 
 @contextmanager
 def serving(studio: Studio, *, switch: bool = False) -> Iterator[Api]:
     """``studio``'s API at a free port until the block ends."""
     app = create_app(studio, switch=switch)
-    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off")
-    config.timeout_graceful_shutdown = 1
+    config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
+    listener = socket.socket()
+    # What a client does not read is soon felt, as it is on a slow line.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    listener.bind(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     while not server.started:
         assert thread.is_alive(), "The server did not start."
         time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield Api(f"http://127.0.0.1:{port}", studio)
+        yield Api(f"http://127.0.0.1:{listener.getsockname()[1]}", studio)
     finally:
         server.should_exit = True
         thread.join()
