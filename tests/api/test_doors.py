@@ -26,14 +26,13 @@ def test_models_are_those_on_this_computer(api):
     assert client.models.retrieve("builtin") == builtin
 
 
-def test_embeddings_are_unit_vectors_that_know_values(api):
+def test_embeddings_are_those_of_the_encoder(api):
     texts = ["I help whoever is in need.", "I care for my neighbours.", "I want to rule them all."]
     found = api.client().embeddings.create(model="hives", input=texts)  # base64, by default
     rows = np.array([row.embedding for row in found.data])
-    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
-    assert rows[0] @ rows[1] > rows[0] @ rows[2]
     assert found.usage.prompt_tokens > 10
     encoder = api.studio.word_space.encoder
+    np.testing.assert_allclose(rows, encoder.encode(texts), atol=1e-5)
     assert found.model_extra["valueflow"] == {"encoder": encoder.name, "version": encoder.version}
 
     def first(**asked) -> list[float] | str:

@@ -8,10 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import openai
 import pytest
 
+from tests.browser.conftest import running
 from tests.command_line import VALUEFLOW, one_sentence, run
 from tests.random_models import write_babbler
 
@@ -62,6 +65,23 @@ def test_it_ends_when_told_to_though_replies_are_under_way(tmp_path, stop):
     said = log.read_text()
     assert "Traceback" not in said
     assert "key-of-mine" not in said
+
+
+def test_the_pages_own_server_has_the_api_too(tmp_path):
+    with running(tmp_path) as page:
+        client = openai.OpenAI(base_url=f"{page.address}/v1", api_key="none", max_retries=0)
+        (model, *_) = client.models.list().data
+        assert not model.model_extra["valueflow"]["loaded"]  # only the first reply loads it
+        messages: Any = [{"role": "user", "content": "Should I lend my brother money?"}]
+        asked = {"model": "builtin", "messages": messages, "max_tokens": 5}
+        stream = client.chat.completions.create(**asked, stream=True)
+        assert [c.finish_reason for chunk in stream for c in chunk.choices][-1] == "length"
+        assert httpx.get(f"{page.address}/health").json()["model"]["loaded"]
+        assert "Valueflow Chat" in httpx.get(page.address).text
+        # Gradio lets pages of this computer's other servers in; the API does not.
+        other = {"Origin": "http://localhost:3000"}
+        refused = httpx.post(f"{page.address}/v1/chat/completions", json=asked, headers=other)
+        assert refused.status_code == 403
 
 
 def test_an_address_for_other_computers_needs_keys(home):
