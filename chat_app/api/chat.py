@@ -117,6 +117,7 @@ def _sampling(asked: ChatRequest, settings: "Settings") -> Sampling:
         logit_bias=asked.biases(),
         logprobs=(asked.top_logprobs or 0) if asked.logprobs else None,
         grammar=None if shape is None else json_grammar(shape),
+        think=False,
     )
 
 

@@ -12,6 +12,7 @@ from chat_app.chat.profiles import UnknownProfile
 from chat_app.errors import ValueflowError
 from chat_app.llm.context import EngineError
 from chat_app.llm.grammar import GrammarError
+from chat_app.llm.hub import HubError
 from chat_app.llm.model import ModelError
 from chat_app.llm.prompt import TooLongError
 from chat_app.llm.scheduler import EngineBusyError
@@ -82,6 +83,7 @@ _KNOWN: tuple[tuple[type[ValueflowError], int, str, str | None], ...] = (
     (CustomValueError, 400, "invalid_profile", "valueflow.profile"),
     (UnknownValue, 400, "unknown_value", "valueflow.score"),
     (ModelError, 503, "model_unavailable", "model"),
+    (HubError, 503, "model_unavailable", "model"),
     (EngineError, 503, "engine_error", None),
     (ValueflowError, 400, "invalid_request", None),
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chat_app.api.errors import ApiError
 from chat_app.chat.models import known_models, remember_model
+from chat_app.llm.sources import hub_source
 
 if TYPE_CHECKING:
     from chat_app.chat.studio import Studio
@@ -16,14 +17,13 @@ HIVES = "hives"  # the encoder, for /v1/embeddings
 
 
 def model_id(source: str) -> str:
-    """ "builtin", a hub's "org/repo:file.gguf", or a file's name without its ending.
+    """ "builtin", a hub's "org/repo:Q4_K_M", or a file's name without its ending.
 
     >>> model_id("/home/me/models/qwen3-4b-q4_k_m.gguf")
     'qwen3-4b-q4_k_m'
     """
-    path = Path(source)
-    is_path = path.is_absolute() or source.startswith((".", "~")) or ":" not in source
-    return path.name.removesuffix(".gguf") if is_path else source
+    hub = hub_source(source)
+    return str(hub) if hub else Path(source).name.removesuffix(".gguf")
 
 
 class Models:

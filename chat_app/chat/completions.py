@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chat_app.chat.outlook import conflict_sentence, outlook
 from chat_app.chat.profiles import load_profile
 from chat_app.llm.engine import Piece, Reply, Request, Sampling, Turn
+from chat_app.llm.thinking import told_apart
 from chat_app.values.code import is_code, read_code
 from chat_app.values.custom import find_value
 from chat_app.values.profile import FORMAT, METHODS, Profile, ProfileError
@@ -76,13 +77,15 @@ def joined(turns: Sequence[Turn], system: str | None) -> list[Turn]:
     """``turns`` as chat templates take them: one system text, then questions and replies by turns.
 
     All system texts stand before the rest in their order, the method's own ``system`` last;
-    neighbours of one speaker become one turn.
+    neighbours of one speaker become one turn. What was thought before a reply is not read again.
     """
     said = [turn.text for turn in turns if turn.role == "system"] + ([system] if system else [])
     found = [Turn("system", "\n\n".join(said))] if said else []
     for turn in turns:
         if turn.role == "system":
             continue
+        if turn.role == "assistant":
+            turn = Turn("assistant", told_apart(turn.text).reply)
         if found and found[-1].role == turn.role:
             found[-1] = Turn(turn.role, f"{found[-1].text}\n\n{turn.text}")
         else:
@@ -132,4 +135,4 @@ def measure(studio: "Studio", text: str, values: Sequence[str]) -> "dict[str, Sc
     Raises ValueflowError for an empty text, and where the ranker fails.
     """
     with studio.measuring:
-        return studio.reply_evaluator.measure(text, values)
+        return studio.reply_evaluator.measure(told_apart(text).reply, values)

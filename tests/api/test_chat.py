@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from typing import Any
 
 import openai
 import pytest
@@ -57,7 +58,7 @@ def test_the_stream_is_the_same_reply(api):
 def test_the_async_client_reads_both(api):
     async def both() -> tuple[str, str]:
         async with openai.AsyncOpenAI(base_url=f"{api.address}/v1", api_key="none") as client:
-            asked = {
+            asked: Any = {
                 "model": "builtin",
                 "messages": [{"role": "user", "content": QUESTION}],
                 "seed": 3,

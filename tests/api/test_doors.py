@@ -2,6 +2,7 @@
 
 import base64
 import threading
+from typing import Any
 
 import httpx
 import numpy as np
@@ -35,7 +36,7 @@ def test_embeddings_are_those_of_the_encoder(api):
     np.testing.assert_allclose(rows, encoder.encode(texts), atol=1e-5)
     assert found.model_extra["valueflow"] == {"encoder": encoder.name, "version": encoder.version}
 
-    def first(**asked) -> list[float] | str:
+    def first(**asked) -> Any:
         body = {"input": texts[0], **asked}
         return httpx.post(f"{api.address}/v1/embeddings", json=body).json()["data"][0]["embedding"]
 
@@ -78,7 +79,7 @@ def test_keys_are_asked_for_where_there_are_any(whole_studio, monkeypatch):
         for key in ("first", "second"):
             assert api.client(key).models.list().data
         for wrong in ("third", "firs", "first,second", "fïrst"):
-            header = {"Authorization": f"Bearer {wrong}".encode()}
+            header = {b"Authorization": f"Bearer {wrong}".encode()}
             answer = httpx.get(f"{api.address}/v1/models", headers=header)
             assert answer.status_code == 401, wrong
         with pytest.raises(openai.AuthenticationError, match="API key"):

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import openai
@@ -26,7 +27,7 @@ def field(i: int) -> dict | None:
 
 
 def text(api: Api, i: int, stream: bool) -> str:
-    options = {"temperature": 0, "max_tokens": 24, "valueflow": field(i), "stream": stream}
+    options: Any = {"temperature": 0, "max_tokens": 24, "valueflow": field(i), "stream": stream}
     reply = api.ask(question(i), **options)
     if not stream:
         return reply.choices[0].message.content

@@ -50,7 +50,7 @@ def test_it_ends_when_told_to_though_replies_are_under_way(tmp_path, stop):
     with serve(log, "--model", str(model), **env) as (process, address):
         client = openai.OpenAI(base_url=address, api_key="key-of-mine", max_retries=0)
         assert client.models.list().data[0].id == "babbler"
-        asked = {"role": "user", "content": "Hello."}
+        asked: Any = {"role": "user", "content": "Hello."}
         stream = iter(
             client.chat.completions.create(
                 model="babbler", messages=[asked], stream=True, max_tokens=1900
@@ -71,7 +71,7 @@ def test_the_pages_own_server_has_the_api_too(tmp_path):
     with running(tmp_path) as page:
         client = openai.OpenAI(base_url=f"{page.address}/v1", api_key="none", max_retries=0)
         (model, *_) = client.models.list().data
-        assert not model.model_extra["valueflow"]["loaded"]  # only the first reply loads it
+        assert not (model.model_extra or {})["valueflow"]["loaded"]  # only the first reply loads it
         messages: Any = [{"role": "user", "content": "Should I lend my brother money?"}]
         asked = {"model": "builtin", "messages": messages, "max_tokens": 5}
         stream = client.chat.completions.create(**asked, stream=True)
