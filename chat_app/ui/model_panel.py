@@ -6,8 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from chat_app.chat.models import LoadedModel, known_models, loaded_model, remember_model
+from chat_app.chat.models import LoadedModel, known_models, loaded_model
 from chat_app.chat.studio import Studio
+from chat_app.chat.switch import switch_model
 from chat_app.ui.guard import guarded
 from chat_app.ui.loading import iter_of, ticking
 from chat_app.ui.own_values import note_html
@@ -98,12 +99,11 @@ def wire(blocks: gr.Blocks, studio: Studio, panel: ModelPanel) -> None:
             return
         yield {panel.note: note_html(f"Loading {source}")}
         try:
-            for _ in ticking(iter_of(lambda: studio.use_model(source)), _TICK_S):
+            for _ in ticking(iter_of(lambda: switch_model(studio, source)), _TICK_S):
                 yield gr.skip()  # what keeps the connection, and says nothing new
         except Exception:
             yield {panel.note: "", panel.known: _choices(studio)}
             raise
-        remember_model(studio.settings, source)
         name = studio.model.info.name
         yield {
             panel.source: "",

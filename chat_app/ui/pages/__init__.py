@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from chat_app.ui.pages import calibrate, compare, settings, trends, values
+from chat_app.ui.pages import calibrate, compare, models, settings, trends, values
 from chat_app.ui.services import Services
 
 
@@ -23,5 +23,6 @@ OTHERS: tuple[Other, ...] = (
     Other("Values", "values", values.build),
     Other("Calibrate", "calibrate", calibrate.build),
     Other("Trends", "trends", trends.build),
+    Other("Models", "models", models.build),
     Other("Settings", "settings", settings.build),
 )
