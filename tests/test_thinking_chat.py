@@ -125,7 +125,7 @@ def test_a_reply_that_is_cut_while_it_thinks_goes_on(thinker: Thinker, kind: str
     assert whole.written.startswith(cut.written)
     assert whole.thought_s is not None
     assert cut.thought_s is not None
-    assert whole.thought_s > cut.thought_s
+    assert whole.thought_s >= cut.thought_s
 
 
 def test_exports_mark_the_thought(thinker: Thinker) -> None:

@@ -1,4 +1,4 @@
-"""The Models page against a hub on this computer: fetched in spite of a broken line, used, removed."""
+"""The Models page against a hub on this computer: fetched though the line breaks, used, removed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
     folder = tmp_path_factory.mktemp("made")
     tiny = write_script(folder / FILE, ["<think>", " Hm.", "</think>"], [" Quite", " so."], QWEN3)
     repo = made.model(REPO, {FILE: tiny, "Tiny-Q8_0.gguf": tiny}, licence="apache-2.0")
-    repo.faults[FILE] = Fault(breaks=[1_500_000] * 9)  # huggingface_hub tries a few times itself
+    repo.faults[FILE] = Fault(breaks=[1_100_000] * 9)  # huggingface_hub tries six times itself
     with hub_server.running(made):
         yield made
 
