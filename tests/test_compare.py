@@ -15,6 +15,7 @@ from chat_app.chat.compare import (
     comparison,
     keep,
     score_columns,
+    speaker_of,
     unscored,
 )
 from chat_app.chat.conversations import ScoreView, list_conversations, open_conversation
@@ -26,6 +27,8 @@ from chat_app.errors import ValueflowError
 from chat_app.settings import settings
 from chat_app.ui.pages.compare_view import UNSTEERED, chosen, seed_of
 from chat_app.values.profile import Profile
+from tests.random_models import CHATML
+from tests.scripted_model import write_script
 
 KIND = Profile("kind", {"svt/benevolence": 8})
 STRONG = Profile("strong", {"svt/power": 8, "svt/benevolence": -4}, method="prompt")
@@ -214,3 +217,30 @@ def _sampling(studio):
     from chat_app.chat.sampling import default_sampling
 
     return default_sampling(studio.settings, seed=1)
+
+
+def test_models_are_compared_each_loaded_for_its_columns(short, tmp_path):
+    """The loaded model on both sides of another one; the columns stay in their order."""
+    other = write_script(tmp_path / "other.gguf", ["<think>", "</think>"], [" Do", " it."], CHATML)
+    profiles = [PLAIN, PLAIN, PLAIN]
+    events = list(compare(short, "Shall I?", profiles, models=["", str(other), ""], seed=1))
+    started = [each.column for each in events if isinstance(each.event, Started)]
+    assert started == [0, 1, 2]
+    found = comparison(short.database, events[0].event.user_message_id)
+    names = [column.model for column in found.columns]
+    assert names == ["builtin-chat", "other", "builtin-chat"]
+    assert found.columns[1].text.endswith("Do it.")
+    assert found.columns[0].text == found.columns[2].text
+    assert speaker_of(short, found.columns[0].message_id) is None
+    with pytest.raises(ValueflowError, match="not on this computer any more"):
+        speaker_of(short, found.columns[1].message_id)
+    kept = short.settings.home / "models"
+    kept.mkdir()
+    other.rename(kept / "other.gguf")
+    assert speaker_of(short, found.columns[1].message_id) == str(kept / "other.gguf")
+
+
+def test_a_model_that_is_not_here_is_said_before_anything_is_stored(short):
+    with pytest.raises(ValueflowError, match=r"nowhere\.gguf"):
+        list(compare(short, "Shall I?", [PLAIN, PLAIN], models=["", "/nowhere.gguf"]))
+    assert list_conversations(short.database) == []

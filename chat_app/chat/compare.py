@@ -1,15 +1,19 @@
-"""One question under several profiles at once, each reply a branch below it.
+"""One question under several profiles, or to several models, each reply a branch below it.
 
     compare -> one question stored -> a thread a column: send.regenerate -> merged as they come
 
 So every reply is stored, described, hashed and scored as any other, and the chat shows them as
-versions of one another. The engine reads the question once and writes the columns side by side.
+versions of one another. Columns of one model that stand side by side are written side by side,
+the question read once. Another model than the chat's is loaded beside it for its columns, and its
+memory given back before the next one is.
 """
 
 import queue
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from chat_app.chat.conversations import (
@@ -22,6 +26,7 @@ from chat_app.chat.conversations import (
     stored_profile,
     title_from,
 )
+from chat_app.chat.library import details, library
 from chat_app.chat.rows import add_question
 from chat_app.chat.sampling import default_sampling
 from chat_app.chat.scoring import score_message
@@ -30,6 +35,8 @@ from chat_app.db.conversations import get_message, scores_of, tree
 from chat_app.db.database import Database
 from chat_app.db.tables import Conversation, Message, Score, new_id
 from chat_app.errors import ValueflowError
+from chat_app.llm.engine import Sampling
+from chat_app.llm.facts import model_sha256
 from chat_app.values.profile import Profile
 
 if TYPE_CHECKING:
@@ -116,13 +123,15 @@ def compare(
     text: str,
     profiles: Sequence[Profile],
     *,
+    models: Sequence[str] = (),
     seed: int | None = None,
     same_seed: bool = True,
     cancel: threading.Event | None = None,
 ) -> Generator[Heard, None, None]:
     """Ask ``text`` under each of ``profiles`` in a new conversation; what each column says, as it
-    comes. First all columns' Started, then their Delta and Finished.
+    comes. First the Started of all columns of a model, then their Delta and Finished.
 
+    ``models``: the source of each column's model, "" for the one that is loaded, as is the rest.
     ``seed``: of the first column, and of the others where it is the ``same_seed``; else each next
     one has a seed higher by 1. None takes a random one. ``cancel`` stops every column, and so
     does closing the iterator. Raises ValueflowError for an empty question or too few profiles.
@@ -133,31 +142,81 @@ def compare(
     if not FEWEST <= len(profiles) <= MOST:
         raise ValueflowError(f"Compare {FEWEST} to {MOST} profiles, not {len(profiles)}.")
     cancel = cancel or threading.Event()
+    sources = [*models, *[""] * len(profiles)][: len(profiles)]
+    for source in dict.fromkeys(sources):
+        _check_room(studio, source)
     first = default_sampling(studio.settings, seed=seed)
     with studio.database.write() as session:
         conversation = Conversation(id=new_id(), title=title_from(words))
         session.add(conversation)
         question = add_question(session, conversation, None, words, profiles[0])
-    replies = [
-        regenerate(
-            studio,
+    asked = [
+        Asked(
+            i,
             question.id,
             profile,
-            sampling=default_sampling(studio.settings, seed=first.seed + (0 if same_seed else i)),
-            cancel=cancel,
+            default_sampling(studio.settings, seed=first.seed + (0 if same_seed else i)),
         )
         for i, profile in enumerate(profiles)
     ]
+    for source, columns in groupby(asked, key=lambda each: sources[each.column]):
+        if cancel.is_set():
+            return
+        with _speaking(studio, source) as speaker:
+            yield from _written(speaker, list(columns), cancel)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a column is asked, before there is a reply."""
+
+    column: int
+    question_id: str
+    profile: Profile
+    sampling: Sampling
+
+
+@contextmanager
+def _speaking(studio: "Studio", source: str) -> Iterator["Studio"]:
+    """``studio``, or one with the model ``source`` for the while, with the same database."""
+    if source in ("", studio.settings.model):
+        yield studio
+        return
+    other = studio.with_model(source)
+    try:
+        yield other.at(studio.database)
+    finally:
+        other.close()
+
+
+def _check_room(studio: "Studio", source: str) -> None:
+    """Raises ValueflowError where there is no model ``source``, or no memory for it beside the one
+    that is loaded."""
+    if source in ("", studio.settings.model):
+        return
+    found = details(studio.settings, source)
+    if found.warning:
+        raise ValueflowError(f"{found.name} cannot be loaded beside the other. {found.warning}")
+
+
+def _written(studio: "Studio", asked: Sequence[Asked], cancel: threading.Event) -> Iterator[Heard]:
+    """The events of columns of one model, side by side."""
+    replies = {
+        each.column: regenerate(
+            studio, each.question_id, each.profile, sampling=each.sampling, cancel=cancel
+        )
+        for each in asked
+    }
     # One after the other, so that the branches are stored in the columns' order.
-    for i, reply in enumerate(replies):
-        yield Heard(i, next(reply))
+    for column, reply in replies.items():
+        yield Heard(column, next(reply))
     yield from _merged(replies, cancel)
 
 
 def _merged(
-    replies: Sequence[Generator[Event, None, None]], cancel: threading.Event
+    replies: Mapping[int, Generator[Event, None, None]], cancel: threading.Event
 ) -> Iterator[Heard]:
-    """The events of all ``replies``, each read by a thread of its own."""
+    """The events of ``replies``, each read by a thread of its own."""
     heard: queue.SimpleQueue[Heard | BaseException | None] = queue.SimpleQueue()
 
     def read(column: int) -> None:
@@ -169,12 +228,12 @@ def _merged(
             heard.put(error)
 
     threads = [
-        threading.Thread(target=read, args=(i,), name=f"column {i}", daemon=True)
-        for i in range(len(replies))
+        threading.Thread(target=read, args=(i,), name=f"column {i}", daemon=True) for i in replies
     ]
     for thread in threads:
         thread.start()
     failed: BaseException | None = None
+    ended = False
     try:
         running = len(threads)
         while running:
@@ -184,8 +243,10 @@ def _merged(
                 continue
             running -= 1
             failed = failed or item
+        ended = True
     finally:
-        cancel.set()  # of no effect where all have ended
+        if not ended:
+            cancel.set()
         for thread in threads:
             thread.join()
     if failed:
@@ -244,11 +305,14 @@ def unscored(found: Comparison) -> list[str]:
 def score_columns(studio: "Studio", question_id: str) -> Iterator[Comparison]:
     """Measure every column for every value that any of them targets; what is known after each.
 
-    An unsteered column is measured too: it is what the others are seen against.
+    An unsteered column is measured too: it is what the others are seen against. Columns of several
+    models are all measured by the encoder for texts from anywhere.
     """
     found = comparison(studio.database, question_id)
+    mixed = len({column.model for column in found.columns}) > 1
+    same = studio.texts_evaluator if mixed and studio.settings.ranker == "hives" else None
     for message_id in unscored(found):
-        score_message(studio, message_id, found.values)
+        score_message(studio, message_id, found.values, same)
         yield comparison(studio.database, question_id)
 
 
@@ -260,6 +324,25 @@ def keep(database: Database, message_id: str) -> str:
     conversation_id = show_branch(database, message_id)
     set_profile(database, conversation_id, stored_profile(message))
     return conversation_id
+
+
+def speaker_of(studio: "Studio", message_id: str) -> str | None:
+    """The source of the model that wrote a column, where it is not the one that is loaded.
+
+    Raises ValueflowError where it is not on this computer any more.
+    """
+    with studio.database.read() as session:
+        message = get_message(session, message_id)
+    sha256, name = message.model_sha256, message.model_name or ""
+    if sha256 is None or sha256 == studio.model.info.sha256:
+        return None
+    # By name first: the checksum of a large file takes a while, where it is not known yet.
+    for found in sorted(library(studio.settings), key=lambda each: each.path.stem != name):
+        if model_sha256(found.path, studio.settings.cache_dir) == sha256:
+            return found.source
+    raise ValueflowError(
+        f"The model {name} is not on this computer any more, so the talk cannot go on with it."
+    )
 
 
 def _smallest(gaps: Mapping[int, float]) -> frozenset[int]:

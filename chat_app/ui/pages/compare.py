@@ -8,11 +8,22 @@ from typing import Any
 
 import gradio as gr
 
-from chat_app.chat.compare import Comparison, compare, comparison, keep, score_columns
+from chat_app.chat.compare import (
+    MOST,
+    Comparison,
+    compare,
+    comparison,
+    keep,
+    score_columns,
+    speaker_of,
+)
+from chat_app.chat.library import library
 from chat_app.chat.send import Delta, Started
+from chat_app.chat.switch import switch_model
 from chat_app.ui.guard import Tab, guarded, tell
 from chat_app.ui.loading import ticking
 from chat_app.ui.pages.compare_view import (
+    LOADED,
     CompareView,
     choices,
     chosen,
@@ -36,8 +47,8 @@ def build(blocks: gr.Blocks, services: Services) -> None:
     ):
         view = lay_out()
         gr.HTML(
-            '<p class="vf-hint">All columns are answered by the model that is loaded. To compare '
-            "models, load another one on the Chat page and ask again with the same seed.</p>",
+            '<p class="vf-hint">Columns are written model by model, from the left: another one is '
+            "loaded beside the one of the chat and let go again. The Models page has more.</p>",
             js_on_load=None,
         )
     _wire_run(services, view, _wire_settings(blocks, services, view))
@@ -51,8 +62,12 @@ def build(blocks: gr.Blocks, services: Services) -> None:
 
 
 def _kept(services: Services, column: int, question_id: str) -> str:
-    found = comparison(services.studio.database, question_id)
-    return keep(services.studio.database, found.columns[column].message_id)
+    """The conversation goes on with the column's reply, and with the model that wrote it."""
+    studio = services.studio
+    message_id = comparison(studio.database, question_id).columns[column].message_id
+    if source := speaker_of(studio, message_id):
+        switch_model(studio, source)
+    return keep(studio.database, message_id)
 
 
 def _wire_settings(blocks: gr.Blocks, services: Services, view: CompareView) -> Any:
@@ -64,6 +79,14 @@ def _wire_settings(blocks: gr.Blocks, services: Services, view: CompareView) -> 
         there = {value for _, value in known}
         return [gr.Dropdown(choices=known, value=n if n in there else "") for n in names]
 
+    def offer_models() -> list[Any]:
+        settings = services.studio.settings
+        others = [(m.name, m.source) for m in library(settings) if not m.in_use]
+        return [
+            gr.Dropdown(choices=[LOADED, *others], value="", visible=bool(others))
+            for _ in view.columns
+        ]
+
     def count(number: int) -> list[gr.Column]:
         return [gr.Column(visible=i < number) for i in range(len(view.columns))]
 
@@ -72,6 +95,8 @@ def _wire_settings(blocks: gr.Blocks, services: Services, view: CompareView) -> 
 
     profiles = [column.profile for column in view.columns]
     offered = blocks.load(guarded(offer), profiles, profiles, show_progress="hidden")
+    models = [column.model for column in view.columns]
+    blocks.load(guarded(offer_models), None, models, show_progress="hidden")
     view.count.input(
         count, view.count, [c.box for c in view.columns], show_progress="hidden", queue=False
     )
@@ -130,6 +155,7 @@ def _run(
     if tab.cancel or not text.strip():
         return
     first_seed = seed_of(seed)
+    models, fields = fields[:MOST], fields[MOST:]
     profiles = chosen(services.studio.database, count, *fields)
     tab.turn_page()
     cancel = tab.cancel = threading.Event()
@@ -142,7 +168,13 @@ def _run(
         **_waiting(columns, services.loading.words()),
     }
     turn = compare(
-        services.studio, text, profiles, seed=first_seed, same_seed=same_seed, cancel=cancel
+        services.studio,
+        text,
+        profiles,
+        models=models[:count],
+        seed=first_seed,
+        same_seed=same_seed,
+        cancel=cancel,
     )
     try:
         for heard in ticking(turn, _TICK_S):

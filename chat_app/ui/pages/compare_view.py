@@ -20,6 +20,7 @@ from chat_app.ui.text import escape, markdown_without_html
 from chat_app.ui.thought import thought_html
 from chat_app.values.profile import Profile
 
+LOADED = ("The loaded one", "")
 UNSTEERED = Profile("Unsteered", {}, method="none")
 # What the columns begin with: something to see the others against, and two that differ.
 _FIRST = ("", "Caring friend", "Blunt coach", "Cautious planner")
@@ -39,6 +40,7 @@ class ColumnView:
     box: gr.Column
     profile: gr.Dropdown
     method: gr.Dropdown
+    model: gr.Dropdown
     wishes: gr.HTML
     reply: gr.Column
     text: gr.Markdown
@@ -110,9 +112,10 @@ class CompareView:
 
     @property
     def settings(self) -> list[Any]:
-        """What ``chosen`` takes, and before it the seed's two fields."""
+        """The seed's two fields, how many columns, each one's model, and what ``chosen`` takes."""
+        models = [column.model for column in self.columns]
         each = [part for column in self.columns for part in (column.profile, column.method)]
-        return [self.same_seed, self.seed, self.count, *each]
+        return [self.same_seed, self.seed, self.count, *models, *each]
 
     @property
     def asking(self) -> list[Any]:
@@ -281,6 +284,14 @@ def _column(number: int, *, shown: bool) -> ColumnView:
                 min_width=90,
                 scale=2,
             )
+        model = gr.Dropdown(
+            [LOADED],
+            value="",
+            label=f"{letter} · model",
+            interactive=True,
+            visible=False,
+            elem_classes="vf-plain vf-compare-model",
+        )
         wishes = gr.HTML(wishes_html(preset), js_on_load=None)
         with gr.Column(visible=False, elem_classes="vf-answer") as reply:
             text = gr.Markdown(
@@ -298,4 +309,4 @@ def _column(number: int, *, shown: bool) -> ColumnView:
                 elem_id=f"vf-keep-{number}",
                 elem_classes="vf-keep",
             )
-    return ColumnView(box, profile, method, wishes, reply, text, foot, keep)
+    return ColumnView(box, profile, method, model, wishes, reply, text, foot, keep)
