@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from chat_app.chat.conversations import open_conversation
 from chat_app.chat.preferences import preferences, save_preferences
 from chat_app.chat.sampling import default_sampling
 from chat_app.chat.scoring import score_message
 from chat_app.chat.studio import Studio
 from chat_app.errors import ValueflowError
 from chat_app.settings import save_settings, settings, settings_file
+from chat_app.ui.chat_panel import rows
 from chat_app.ui.scorer import Scorer
 from tests.talks import new_talk, say
 
@@ -73,5 +75,9 @@ def test_with_scoring_off_nothing_is_measured_by_itself(studio: Studio):
     talk = new_talk(studio.database)
     _, reply = say(studio.database, talk, "Shall I?", "I would help her with all my heart.")
     studio.use_settings(studio.settings.model_copy(update={"scoring": False}))
-    assert not Scorer(studio).ensure(talk)
+    scorer = Scorer(studio)
+    assert not scorer.ensure(talk)
+    assert "“all values”" in str(scorer.why_not(reply))
+    shown = str(rows(open_conversation(studio.database, talk), scorer.why_not))
+    assert "→</span> not measured" in shown
     assert len(score_message(studio, reply)) == 2  # on demand it is

@@ -115,6 +115,8 @@ def test_a_chip_says_what_was_asked_and_measured():
     assert read.text == "benevolence +6 → +5.1 ± 0.8 ✓"
     assert Reader(chip_html(Chip("power", -4, -0.04))).text == "power −4 → 0.0 ≈"
     assert Reader(chip_html(Chip("power", -4))).text == "power −4 → …"
+    off = Chip("power", -4, why_not='Off, see "Settings"')
+    assert Reader(chip_html(off)).text == "power −4 → not measured"
 
 
 def test_numbers_wear_a_sign():

@@ -12,7 +12,7 @@ from chat_app.chat.rows import being_written, stop_reply
 from chat_app.chat.send import edit, send
 from chat_app.errors import ValueflowError
 from chat_app.ui import message_acts, temporary_chat
-from chat_app.ui.chat_panel import rows, user_message
+from chat_app.ui.chat_panel import user_message
 from chat_app.ui.examples import EXAMPLES
 from chat_app.ui.guard import Tab, guarded
 from chat_app.ui.layout import Page
@@ -92,7 +92,7 @@ def _answer(
     old = next((message for message in messages if message.id == edited), None)
     tab.editing = ""
     if view is None or old is None:
-        before = rows(view) if view else []
+        before = page.rows(view) if view else []
         yield from follow(
             page,
             tab,
@@ -105,7 +105,7 @@ def _answer(
         )
     elif old.role == "user":
         above = messages[: messages.index(old)]
-        before = rows(replace(view, messages=above, later=None))
+        before = page.rows(replace(view, messages=above, later=None))
         yield from follow(
             page,
             tab,
@@ -119,7 +119,7 @@ def _answer(
         now = open_conversation(studio.database, conversation_id)
         yield {
             page.box: "",
-            page.chat: rows(now),
+            page.chat: page.rows(now),
             **page.show_editing(""),
             **page.name(tab, now.id, now.title),
         }
@@ -149,11 +149,12 @@ def _look(page: Page, tab: Tab, conversation_id: str) -> dict[Any, Any]:
     if tab.cancel or tab.view != view:
         return news
     news |= _box(page, tab, writing and being_written(conversation_id))
-    seen = [(m.id, m.status, len(m.written), len(m.scores)) for m in stored.messages]
+    why_not = page.scorer.why_not
+    seen = [(m.id, m.status, len(m.written), len(m.scores), why_not(m.id)) for m in stored.messages]
     if tab.seen == seen:
         return news
     tab.seen = seen
-    return {**news, page.chat: rows(stored)}
+    return {**news, page.chat: page.rows(stored)}
 
 
 def _box(page: Page, tab: Tab, follows: bool) -> dict[Any, Any]:

@@ -1,6 +1,6 @@
 """The middle: what the chat shows, as the messages that Gradio's Chatbot takes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gradio as gr
@@ -12,6 +12,7 @@ from chat_app.ui.chips import Chip, chips_html, value_words
 from chat_app.ui.details_html import details_link
 from chat_app.ui.examples import EXAMPLES
 from chat_app.ui.footer import divider, later, question_footer, reply_footer, system_text
+from chat_app.ui.scorer import Unmeasured
 from chat_app.ui.text import escape, markdown_without_html, plain_as_markdown
 from chat_app.ui.thought import thought_html
 
@@ -75,8 +76,10 @@ def waiting_message(what: str) -> dict[str, Any]:
     }
 
 
-def rows(view: ConversationView) -> list[dict[str, Any]]:
-    """A stored conversation as chat messages.
+def rows(
+    view: ConversationView, why_not: Callable[[str], Unmeasured | None] = lambda _: None
+) -> list[dict[str, Any]]:
+    """A stored conversation as chat messages. ``why_not``: as ``Scorer.why_not``.
 
     A change of the profile belongs to the reply before it there, as Gradio joins what comes from
     one side; so does what leads back to a turn that was taken back.
@@ -93,7 +96,7 @@ def rows(view: ConversationView) -> list[dict[str, Any]]:
             footer = question_footer(message, last=message.id == asked[-1])
             shown.append(user_message(message.text, footer))
         elif message.role == "assistant":
-            shown.append(_reply(message))
+            shown.append(_reply(message, why_not(message.id)))
     if found := later(view):
         shown.append(_note(found))
     return shown
@@ -112,12 +115,15 @@ def _note(html: str) -> dict[str, Any]:
     return {"role": "assistant", "content": [html_part(html)]}
 
 
-def _reply(message: MessageView) -> dict[str, Any]:
+def _reply(message: MessageView, why_not: Unmeasured | None) -> dict[str, Any]:
     if message.status == "writing":
         return growing_reply(message.written, message.id)
     written = bool(message.text.strip())
     more = details_link(message.id) if written and not message.edited else ""
-    footer = chips_html(_chips(message), _notes(message), more) + reply_footer(message)
+    notes = _notes(message)
+    if why_not and why_not.tell and not message.edited:
+        notes.append(f"Not measured: {why_not.words}")
+    footer = chips_html(_chips(message, why_not), notes, more) + reply_footer(message)
     thought = thought_html(
         message.thought,
         seconds=message.thought_s,
@@ -152,7 +158,7 @@ def _notes(message: MessageView) -> list[str]:
     return notes
 
 
-def _chips(message: MessageView) -> Iterable[Chip]:
+def _chips(message: MessageView, why_not: Unmeasured | None) -> Iterable[Chip]:
     if not message.text:
         return
     scores = {score.value: score for score in message.scores}
@@ -163,6 +169,7 @@ def _chips(message: MessageView) -> Iterable[Chip]:
             target=target,
             intensity=None if score is None else score.intensity,
             stderr=None if score is None else score.stderr,
+            why_not=why_not.words if why_not else None,
         )
 
 

@@ -27,12 +27,14 @@ _SIGNS: dict[Agreement, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Chip:
-    """One targeted value under a reply; ``intensity`` is None until it is measured."""
+    """One targeted value under a reply; ``intensity`` is None until it is measured. ``why_not``:
+    why it will not be by itself."""
 
     label: str
     target: float
     intensity: float | None = None
     stderr: float | None = None
+    why_not: str | None = None
 
 
 def value_words(value: str) -> str:
@@ -54,6 +56,11 @@ def chip_html(chip: Chip) -> str:
     """One chip; a score that is not there yet shows as three dots."""
     label = escape(chip.label)
     asked = f'<b>{label}</b> <span class="vf-asked">{signed(chip.target)}</span>'
+    if chip.intensity is None and chip.why_not:
+        return (
+            f'<span class="vf-chip vf-unmeasured" role="listitem" title="{escape(chip.why_not)}">'
+            f'{asked} <span class="vf-arrow">→</span> not measured</span>'
+        )
     if chip.intensity is None:
         return (
             f'<span class="vf-chip vf-waiting" role="listitem" title="{_WAITING}">{asked} '

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from chat_app.chat.conversations import open_conversation
+from chat_app.chat.conversations import ConversationView, open_conversation
 from chat_app.chat.studio import Studio
 from chat_app.errors import ValueflowError
 from chat_app.ui.chat_panel import build_chatbot, rows
@@ -100,6 +100,10 @@ class Page:
             return self.show_temporary(begun=True)
         return self.show_header(conversation_id, title)
 
+    def rows(self, view: ConversationView) -> list[dict[str, Any]]:
+        """A stored conversation as the chat shows it."""
+        return rows(view, self.scorer.why_not)
+
     def show_temporary(self, *, begun: bool) -> dict[Any, Any]:
         """The updates that mark the chat as one that is not stored; once it has ``begun`` it can
         be kept."""
@@ -142,7 +146,7 @@ class Page:
         view = open_conversation(self.studio.database, conversation_id)
         return {
             **self.show_header(view.id, view.title),
-            self.chat: rows(view),
+            self.chat: self.rows(view),
             **self.show_editing(""),
             **self.profile.show(view.profile),
         }

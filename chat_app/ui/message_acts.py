@@ -19,7 +19,6 @@ from chat_app.chat.revise import rate, take_back
 from chat_app.chat.rows import being_written
 from chat_app.chat.send import go_on, regenerate
 from chat_app.errors import ValueflowError
-from chat_app.ui.chat_panel import rows
 from chat_app.ui.guard import Tab, guarded
 from chat_app.ui.layout import Page
 from chat_app.ui.profile_panel import read_profile
@@ -68,7 +67,7 @@ def _act(
         raise ValueflowError("That message is not shown any more: load the page again.")
     if act == "retry":
         wanted = read_profile(*profile)
-        before = _above(view, message)
+        before = _above(page, view, message)
         yield from follow(
             page,
             tab,
@@ -77,7 +76,7 @@ def _act(
             before,
         )
     elif act == "go_on":
-        before = _above(view, message)
+        before = _above(page, view, message)
         yield from follow(
             page, tab, view.id, lambda cancel: go_on(studio, message.id, cancel=cancel), before
         )
@@ -119,12 +118,12 @@ def _again(page: Page, tab: Tab, view: ConversationView) -> dict[Any, Any]:
     """The conversation as it is stored now."""
     now = open_conversation(page.studio_of(tab).database, view.id)
     tab.seen = None
-    return {page.chat: rows(now), **page.name(tab, now.id, now.title)}
+    return {page.chat: page.rows(now), **page.name(tab, now.id, now.title)}
 
 
-def _above(view: ConversationView, message: MessageView) -> list[dict[str, Any]]:
+def _above(page: Page, view: ConversationView, message: MessageView) -> list[dict[str, Any]]:
     """What stays on the screen while another reply takes the place of ``message``."""
     at = view.messages.index(message)
     if message.role == "user":
         at += 1
-    return rows(replace(view, messages=view.messages[:at], later=None))
+    return page.rows(replace(view, messages=view.messages[:at], later=None))

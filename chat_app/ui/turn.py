@@ -9,7 +9,7 @@ import gradio as gr
 
 from chat_app.chat.conversations import open_conversation
 from chat_app.chat.send import Delta, Event, Started
-from chat_app.ui.chat_panel import growing_reply, rows, waiting_message
+from chat_app.ui.chat_panel import growing_reply, waiting_message
 from chat_app.ui.guard import Tab, tell
 from chat_app.ui.layout import Page
 from chat_app.ui.loading import ticking
@@ -51,7 +51,7 @@ def follow(
             if isinstance(event, Started):
                 stored, reply_id, asked = event.conversation_id, event.message_id, True
                 whole = open_conversation(database, stored)
-                before, said = rows(whole)[:-1], whole.messages[-1].written
+                before, said = page.rows(whole)[:-1], whole.messages[-1].written
                 news = page.name(tab, stored, whole.title)
             elif isinstance(event, Delta):
                 said += event.text
@@ -87,4 +87,4 @@ def _settled(page: Page, tab: Tab, conversation_id: str, *, shown: bool) -> dict
     if not conversation_id:
         return {**ready, page.chat: []}
     view = open_conversation(page.studio_of(tab).database, conversation_id)
-    return {**ready, page.chat: rows(view), **page.name(tab, view.id, view.title)}
+    return {**ready, page.chat: page.rows(view), **page.name(tab, view.id, view.title)}
