@@ -22,7 +22,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
     folder = tmp_path_factory.mktemp("made")
     tiny = write_script(folder / FILE, ["<think>", " Hm.", "</think>"], [" Quite", " so."], QWEN3)
     repo = made.model(REPO, {FILE: tiny, "Tiny-Q8_0.gguf": tiny}, licence="apache-2.0")
-    repo.faults[FILE] = Fault(breaks=[1_100_000] * 9)  # huggingface_hub tries six times itself
+    # The line breaks once, and then at once again, until huggingface_hub gives up.
+    repo.faults[FILE] = Fault(breaks=[3_000_000, *[0] * 9])
     with hub_server.running(made):
         yield made
 
