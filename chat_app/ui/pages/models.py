@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from chat_app.chat.downloads import Downloads
-from chat_app.chat.library import details, library, offers, remove
+from chat_app.chat.library import ModelDetails, details, library, offers, remove
 from chat_app.chat.offered import Offered, offered
 from chat_app.chat.studio import Studio
 from chat_app.chat.switch import switch_model
@@ -208,7 +208,7 @@ def _lists(studio: Studio, view: _View) -> dict[Any, Any]:
 
     settings, offline = studio.settings, _offline()
     here, others = library(settings), offers(settings)
-    about = {}
+    about: dict[str, ModelDetails | str] = {}
     for model in here:
         try:
             about[model.source] = details(settings, model.source)
