@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Locator, expect
 
 from chat_app.db.database import open_database
 from tests.browser.conftest import ChatPage, Server, chromium, running
+from tests.other_programs import chatgpt_zip
 from tests.seed_database import RARE, seed_database
 
 
@@ -150,17 +151,26 @@ def test_several_at_once_go_to_a_file_and_to_the_archive_and_back(reader: ChatPa
     page.get_by_role("button", name="All conversations").first.click()
     expect(row(reader, titles[0])).to_have_count(1)
 
-    # What was exported comes back, under new ids; what was altered does not.
+    # What was exported is here already, what was altered is refused, other programs' chats come.
     exported = tmp_path / "talk.jsonl"
     exported.write_text(lines[0] + "\n", encoding="utf-8")
     altered = tmp_path / "altered.jsonl"
     altered.write_text(lines[0].replace('"text": "', '"text": "Not ', 1), encoding="utf-8")
-    for file, said in ((exported, "Imported"), (altered, "altered.jsonl")):
+    foreign = tmp_path / "export.zip"
+    foreign.write_bytes(chatgpt_zip())
+    for file, place, said in (
+        (exported, "#vf-told", "1 conversation was here already."),
+        (altered, ".toast-body", "altered.jsonl"),
+        (foreign, "#vf-told", "Imported 2 conversations from ChatGPT."),
+    ):
         page.locator("#vf-tools .vf-more").click()
         with page.expect_file_chooser() as chooser:
             page.get_by_role("menuitem", name="Import").click()
         chooser.value.set_files(file)
-        place = "#vf-told" if file == exported else ".toast-body"
         expect(page.locator(place)).to_contain_text(said)
-    expect(reader.title).to_have_text(titles[0])
-    assert reader.conversation not in lines[0]
+        if file == exported:
+            expect(reader.title).to_have_text(titles[0])
+            assert reader.conversation in lines[0]
+    expect(reader.title).to_have_text("The cat — in the picture")
+    expect(reader.replies.last).to_contain_text("Imported from ChatGPT (gpt-4o)")
+    expect(reader.questions.last).to_contain_text("1 / 2")
