@@ -55,6 +55,11 @@ class Reply:
         return self.view.text
 
     @property
+    def thought(self) -> str | None:
+        """What the model thought before it, where it was let to (``think=True``)."""
+        return self.view.thought
+
+    @property
     def id(self) -> str:
         return self.view.id
 
@@ -145,7 +150,7 @@ class Session:
 
     def say(self, text: str, *, seed: int | None = None, **sampling: Any) -> Reply:
         """The whole reply to ``text``. ``sampling``: temperature, top_k, top_p, min_p,
-        repeat_penalty, max_tokens, stop, grammar ... (``llm.sampling.Sampling``)."""
+        repeat_penalty, max_tokens, stop, grammar, think ... (``llm.sampling.Sampling``)."""
         for _ in self.stream(text, seed=seed, **sampling):
             pass
         assert self.last is not None

@@ -39,6 +39,8 @@ def test_other_programs_replies_come_of_all_branches():
     ]
     assert found[2].model == "gpt-4"
     assert found[4].created is not None
+    thinker = {"conversations": [{"from": "gpt", "value": "<think>No!</think>\n\nYes."}]}
+    assert [reply.text for reply in replies_in(json.dumps(thinker))] == ["Yes."]
     (_, last) = replies_in(programs.lines(programs.sharegpt()))
     assert (last.conversation, last.created, last.targets) == ("2", None, {})
 

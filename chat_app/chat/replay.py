@@ -179,10 +179,10 @@ def _once(
     for steered in (message, *line):
         if why := _not_the_vector(studio, steered):
             return Replayed(number, message.id, "not possible", why)
-    expected = written_tokens(studio.model, message)
     continued = (message.steering or {}).get("continued", {}).get("tokens", 0)
     cut = message.status != "finished"
     try:
+        expected = written_tokens(studio.model, message)
         got = _drawn(studio, engine, line, message, expected, continued, cut)
     except (ValueflowError, TypeError, ValueError) as error:
         why = str(error) if isinstance(error, ValueflowError) else "Its settings cannot be read."
@@ -282,7 +282,7 @@ def _known_reason(message: Message, got: Reply) -> str:
         return ""
     return (
         f"What stands before it comes to {got.prompt_tokens} tokens here, and came to {then} then: "
-        "the chat template, a date in it, or the size of the context is another."
+        "the chat template or the size of the context is another."
     )
 
 

@@ -1,6 +1,7 @@
 """The replies in a file of conversations, of ours or of another program, to be scored as they are.
 
-Nothing is stored. A person's own words in a reply's place are no reply, and are left out.
+Nothing is stored. A person's own words in a reply's place are no reply, and are left out; so is
+what a model thought before it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from chat_app.chat.chain import timestamp
 from chat_app.chat.foreign.chats import ForeignChat
 from chat_app.chat.importing import OURS, Content, read_content
 from chat_app.chat.transcript import TranscriptError, verify_transcript
+from chat_app.llm.thinking import told_apart
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def _of_transcript(data: Mapping[str, Any]) -> Iterator[FoundReply]:
             program=origin.get("program", OURS),
             model=model.get("name") or origin.get("model"),
             model_sha256=model.get("sha256"),
-            text=message["text"],
+            text=told_apart(message["text"]).reply,
             targets=message.get("profile", {}).get("targets", {}),
         )
 
@@ -84,6 +86,6 @@ def _of_chat(place: str, chat: ForeignChat) -> Iterator[FoundReply]:
                 program=chat.program,
                 model=message.model,
                 model_sha256=None,
-                text=message.text,
+                text=told_apart(message.text).reply,
                 targets={},
             )
