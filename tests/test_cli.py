@@ -26,7 +26,7 @@ def test_help_imports_nothing_heavy():
     "command",
     [
         *("reply", "score", "values", "profile", "vectors", "conversations", "export", "import"),
-        *("verify", "doctor"),
+        *("verify", "doctor", "serve"),
     ],
 )
 def test_every_command_has_help(command):

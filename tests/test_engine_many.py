@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import chat_app.llm.engine as engine_module
+from chat_app.llm import kv
 from chat_app.llm.context import Context
 from chat_app.llm.engine import (
     Engine,
@@ -212,7 +213,7 @@ def test_idle_conversations_do_not_slow_the_others(
 def test_replies_that_do_not_fit_beside_each_other_wait(
     make: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "_SPARE_BYTES", 0)  # one conversation's cells, no more
+    monkeypatch.setattr(kv, "_SPARE_BYTES", 0)  # one conversation's cells, no more
     engine, roomy = make(n_ctx=256), make(n_slots=1)
     requests = [
         Request([Turn("user", f"{i} " + " ".join("word" for _ in range(100)))], endless(i, 60))
