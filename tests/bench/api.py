@@ -1,9 +1,9 @@
 """What the API costs: ``python -m tests.bench.api [--model FILE]``.
 
 Replies of a fixed length, to questions of their own, from 1 client and from 16 at once: streamed by
-the engine itself into as many threads, and by ``valueflow serve`` in a process of its own to as many
-connections. Both by turns; printed are the medians and the ratio of API to engine. The first token
-is timed from the call, or the request, to the first piece of text.
+the engine itself into as many threads, and by ``valueflow serve`` in a process of its own to as
+many connections. Both by turns; printed are the medians and the ratio of API to engine. The first
+token is timed from the call, or the request, to the first piece of text.
 """
 
 import argparse
