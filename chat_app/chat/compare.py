@@ -97,6 +97,11 @@ class Comparison:
         return tuple(dict.fromkeys(v for c in self.columns for v in c.profile.targets))
 
     @property
+    def of_models(self) -> bool:
+        """Whether the columns were written by several models."""
+        return len({column.model for column in self.columns if column.model}) > 1
+
+    @property
     def writing(self) -> bool:
         return any(column.status == "writing" for column in self.columns)
 
@@ -309,8 +314,8 @@ def score_columns(studio: "Studio", question_id: str) -> Iterator[Comparison]:
     models are all measured by the encoder for texts from anywhere.
     """
     found = comparison(studio.database, question_id)
-    mixed = len({column.model for column in found.columns}) > 1
-    same = studio.texts_evaluator if mixed and studio.settings.ranker == "hives" else None
+    by_hives = studio.settings.ranker == "hives"
+    same = studio.texts_evaluator if found.of_models and by_hives else None
     for message_id in unscored(found):
         score_message(studio, message_id, found.values, same)
         yield comparison(studio.database, question_id)

@@ -42,8 +42,8 @@ def build(blocks: gr.Blocks, services: Services) -> None:
     """Lay the page out in the current route and wire it."""
     with frame(
         "Compare",
-        "Ask one question under two to four profiles, see the replies side by side, and keep the "
-        "one to go on with.",
+        "Ask one question under two to four profiles, or of several models, see the replies side "
+        "by side, and keep the one to go on with.",
     ):
         view = lay_out()
         gr.HTML(

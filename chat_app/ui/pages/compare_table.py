@@ -11,18 +11,21 @@ LETTERS = "ABCD"
 _MARK = '<span class="vf-best" title="The closest to what was asked">★<i> closest</i></span>'
 
 
-def column_name(number: int, column: Column) -> str:
-    """'A · Caring friend': the column's letter and its profile's name."""
-    return f"{LETTERS[number]} · {column.profile.name}"
+def column_name(number: int, column: Column, *, of_models: bool = False) -> str:
+    """'A · Caring friend': the column's letter and its profile's name, and its model's name where
+    they are ``of_models``."""
+    model = f" · {column.model}" if of_models and column.model else ""
+    return f"{LETTERS[number]} · {column.profile.name}{model}"
 
 
 def table_html(found: Comparison) -> str:
     """The table; "" where no column targets a value, as there is nothing to compare then."""
     if not found.values:
         return ""
-    heads = "".join(
-        f'<th scope="col">{escape(column_name(i, c))}</th>' for i, c in enumerate(found.columns)
+    names = (
+        column_name(i, column, of_models=found.of_models) for i, column in enumerate(found.columns)
     )
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     rows = "".join(_row(found, value) for value in found.values)
     return (
         '<div class="vf-table-box" tabindex="0" role="region" aria-label="Measured intensities">'

@@ -43,6 +43,7 @@ class ColumnView:
     model: gr.Dropdown
     wishes: gr.HTML
     reply: gr.Column
+    thought: gr.HTML
     text: gr.Markdown
     foot: gr.HTML
     keep: gr.Button
@@ -71,7 +72,8 @@ class ColumnView:
         return {
             self.reply: gr.Column(visible=True),
             self.text: markdown_without_html(column.text),
-            self.foot: f'{thought}{foot}<p class="vf-made">{escape(made)}</p>',
+            self.thought: thought,
+            self.foot: f'{foot}<p class="vf-made">{escape(made)}</p>',
             self.keep: gr.Button(visible=column.status != "writing" and bool(column.text.strip())),
         }
 
@@ -80,13 +82,14 @@ class ColumnView:
         said = told_apart(text, growing=True)
         if not said.reply:
             return self.wait("Thinking")
-        return {self.text: markdown_without_html(said.reply), self.foot: ""}
+        return {self.text: markdown_without_html(said.reply), self.thought: "", self.foot: ""}
 
     def wait(self, words: str) -> dict[Any, Any]:
         """The updates while nothing is there yet; ``words`` say why."""
         dots = '<span class="vf-pulse"><i></i><i></i><i></i></span>'
         return {
             self.reply: gr.Column(visible=True),
+            self.thought: "",
             self.text: "",
             self.foot: f'<div class="vf-loading" role="status">{dots} {escape(words)}</div>',
             self.keep: gr.Button(visible=False),
@@ -148,7 +151,7 @@ class CompareView:
     @property
     def shown(self) -> list[Any]:
         """Every component that ``show`` and a run change."""
-        parts = [(c.reply, c.text, c.foot, c.keep) for c in self.columns]
+        parts = [(c.reply, c.thought, c.text, c.foot, c.keep) for c in self.columns]
         own = [self.question_id, self.box, self.table, self.tries]
         return [*own, *(part for each in parts for part in each)]
 
@@ -294,6 +297,7 @@ def _column(number: int, *, shown: bool) -> ColumnView:
         )
         wishes = gr.HTML(wishes_html(preset), js_on_load=None)
         with gr.Column(visible=False, elem_classes="vf-answer") as reply:
+            thought = gr.HTML("", js_on_load=None)
             text = gr.Markdown(
                 "",
                 sanitize_html=True,
@@ -309,4 +313,4 @@ def _column(number: int, *, shown: bool) -> ColumnView:
                 elem_id=f"vf-keep-{number}",
                 elem_classes="vf-keep",
             )
-    return ColumnView(box, profile, method, model, wishes, reply, text, foot, keep)
+    return ColumnView(box, profile, method, model, wishes, reply, thought, text, foot, keep)
