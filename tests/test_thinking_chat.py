@@ -7,10 +7,12 @@ import pytest
 
 from chat_app.chat.conversations import MessageView, open_conversation
 from chat_app.chat.export import export_conversation
+from chat_app.chat.replay import replay
 from chat_app.chat.sampling import default_sampling
 from chat_app.chat.scoring import pending_scores, score_message
 from chat_app.chat.send import Delta, go_on, send
 from chat_app.chat.studio import Studio
+from chat_app.chat.transcript import transcript
 from chat_app.chat.turns import turns_of, written_tokens
 from chat_app.db.conversations import branch, tree
 from chat_app.errors import ValueflowError
@@ -140,3 +142,16 @@ def test_exports_mark_the_thought(thinker: Thinker) -> None:
     assert row.endswith('"He asks for money."')
     assert "<think>" not in markdown + page + row
     assert "<think>" in export_conversation(studio.database, talk, "json")
+
+
+@pytest.mark.parametrize("kind", ["asked", "always"])
+def test_a_talk_with_thoughts_is_made_again_from_its_transcript(
+    thinker: Thinker, kind: str
+) -> None:
+    studio = thinker(kind, think=True)
+    talk, _ = said(studio)
+    said(studio, talk)
+    data = transcript(studio.database, talk)
+    # Whoever makes it again need not let models think: the transcript says how it was asked for.
+    again = replay(thinker(kind, think=False), data)
+    assert [reply.state for reply in again.replies] == ["same", "same"]

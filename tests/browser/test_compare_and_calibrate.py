@@ -22,7 +22,7 @@ def dark(chat: ChatPage) -> bool:
 def test_the_bar_leads_to_every_page_and_light_or_dark_stays(chat: ChatPage):
     page = chat.page
     names = page.locator(".nav-holder nav a").all_inner_texts()
-    assert names == ["Chat", "Compare", "Values", "Calibrate", "Trends", "Settings"]
+    assert names == ["Chat", "Compare", "Values", "Calibrate", "Trends", "Models", "Settings"]
     page.locator("#vf-theme").click()
     before = dark(chat)
     for name in (*names[1:], "Chat"):
