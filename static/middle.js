@@ -29,6 +29,11 @@
 			area.focus();
 			area.setSelectionRange(area.value.length, area.value.length);
 		},
+		// What is said now is seen, wherever one has read; at the end, Gradio stays there by itself.
+		toEnd: () => {
+			const area = document.querySelector("#vf-chat .bubble-wrap");
+			if (area) area.scrollTop = area.scrollHeight;
+		},
 		// After an act: what was copied, or the words that are to be edited.
 		done: (text) => {
 			if (last.act === "copy") {
@@ -38,7 +43,7 @@
 				setTimeout(() => copied?.classList.remove("vf-copied"), 1600);
 			} else if (["edit", "undo", "cancel"].includes(last.act)) {
 				setTimeout(window.vfMiddle.focus, 60);
-			}
+			} else if (last.act === "earlier") grown();
 		},
 	};
 
@@ -46,11 +51,43 @@
 		const name = pressed.dataset.act;
 		if (!name || name === "about" || pressed.disabled) return;
 		button = pressed;
+		if (name === "earlier") keepPlace();
 		last = {
 			act: name,
 			message: pressed.closest("[data-message]")?.dataset.message || "",
 		};
 		document.getElementById("vf-act")?.click();
+	}
+
+	let grown = () => {};
+
+	// Messages that come in above leave those that are being read where they are, whatever Gradio
+	// scrolls to while it lays them out.
+	function keepPlace() {
+		const area = document.querySelector("#vf-chat .bubble-wrap");
+		const place = (each) => each.getBoundingClientRect().top - area.getBoundingClientRect().top;
+		const messages = () => [...area.querySelectorAll(".vf-acts[data-message]")];
+		const before = messages();
+		const read = before.find((each) => place(each) > 0);
+		if (!read) return;
+		const [id, at] = [read.dataset.message, place(read)];
+		const settle = () => {
+			const now = messages();
+			const same = now.find((each) => each.dataset.message === id);
+			if (same && now.length > before.length) area.scrollTop += place(same) - at;
+		};
+		const laid = new MutationObserver(settle);
+		const inputs = ["wheel", "touchmove", "keydown", "pointerdown"];
+		const leave = () => {
+			laid.disconnect();
+			area.removeEventListener("scroll", settle);
+			for (const input of inputs) removeEventListener(input, moved, true);
+		};
+		const moved = () => messages().length > before.length && leave();
+		laid.observe(area, { childList: true, subtree: true });
+		area.addEventListener("scroll", settle);
+		for (const input of inputs) addEventListener(input, moved, { capture: true, passive: true });
+		grown = () => setTimeout(leave, 600);
 	}
 
 	addEventListener("click", (event) => {

@@ -1,7 +1,6 @@
 """Events of the chat: send, stop, examples, and the scores that come after a reply."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -18,6 +17,7 @@ from chat_app.ui.guard import Tab, guarded
 from chat_app.ui.layout import Page
 from chat_app.ui.profile_panel import read_profile
 from chat_app.ui.turn import follow
+from chat_app.ui.window import marks
 from chat_app.values.profile import Profile
 
 
@@ -55,6 +55,7 @@ def wire(blocks: gr.Blocks, page: Page, opened: Iterable[Any]) -> None:
         show_progress="hidden",
         concurrency_limit=None,
     )
+    page.box.submit(None, None, None, js="() => vfMiddle.toEnd()")
     tried = page.chat.example_select(
         guarded(example),
         page.tab,
@@ -92,7 +93,7 @@ def _answer(
     old = next((message for message in messages if message.id == edited), None)
     tab.editing = ""
     if view is None or old is None:
-        before = page.rows(view) if view else []
+        before = page.rows(tab, view) if view else []
         yield from follow(
             page,
             tab,
@@ -104,8 +105,7 @@ def _answer(
             text,
         )
     elif old.role == "user":
-        above = messages[: messages.index(old)]
-        before = page.rows(replace(view, messages=above, later=None))
+        before = page.above(tab, view, messages.index(old))
         yield from follow(
             page,
             tab,
@@ -119,7 +119,7 @@ def _answer(
         now = open_conversation(studio.database, conversation_id)
         yield {
             page.box: "",
-            page.chat: page.rows(now),
+            page.chat: page.rows(tab, now),
             **page.show_editing(""),
             **page.name(tab, now.id, now.title),
         }
@@ -145,16 +145,14 @@ def _look(page: Page, tab: Tab, conversation_id: str) -> dict[Any, Any]:
     busy = page.scorer.ensure(conversation_id, studio)
     stored = open_conversation(studio.database, conversation_id)
     writing = any(message.status == "writing" for message in stored.messages)
-    news: dict[Any, Any] = {page.watch: gr.Timer(active=busy or writing)}
+    tab.watches = busy or writing
+    news: dict[Any, Any] = {page.watch: gr.Timer(active=tab.watches)}
     if tab.cancel or tab.view != view:
         return news
     news |= _box(page, tab, writing and being_written(conversation_id))
-    why_not = page.scorer.why_not
-    seen = [(m.id, m.status, len(m.written), len(m.scores), why_not(m.id)) for m in stored.messages]
-    if tab.seen == seen:
+    if tab.seen == marks(stored, page.scorer.why_not):
         return news
-    tab.seen = seen
-    return {**news, page.chat: page.rows(stored)}
+    return {**news, page.chat: page.rows(tab, stored)}
 
 
 def _box(page: Page, tab: Tab, follows: bool) -> dict[Any, Any]:

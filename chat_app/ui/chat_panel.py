@@ -1,6 +1,6 @@
 """The middle: what the chat shows, as the messages that Gradio's Chatbot takes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import gradio as gr
@@ -11,8 +11,15 @@ from chat_app.llm.thinking import told_apart
 from chat_app.ui.chips import Chip, chips_html, value_words
 from chat_app.ui.details_html import details_link
 from chat_app.ui.examples import EXAMPLES
-from chat_app.ui.footer import divider, later, question_footer, reply_footer, system_text
-from chat_app.ui.scorer import Unmeasured
+from chat_app.ui.footer import (
+    divider,
+    earlier,
+    later,
+    question_footer,
+    reply_footer,
+    system_text,
+)
+from chat_app.ui.scorer import Unmeasured, WhyNot
 from chat_app.ui.text import escape, markdown_without_html, plain_as_markdown
 from chat_app.ui.thought import thought_html
 
@@ -77,17 +84,18 @@ def waiting_message(what: str) -> dict[str, Any]:
 
 
 def rows(
-    view: ConversationView, why_not: Callable[[str], Unmeasured | None] = lambda _: None
+    view: ConversationView, begin: int = 0, why_not: WhyNot = lambda _: None
 ) -> list[dict[str, Any]]:
-    """A stored conversation as chat messages. ``why_not``: as ``Scorer.why_not``.
+    """A stored conversation as chat messages, from its message number ``begin`` on. ``why_not``:
+    as ``Scorer.why_not``.
 
     A change of the profile belongs to the reply before it there, as Gradio joins what comes from
     one side; so does what leads back to a turn that was taken back.
     """
     changes = changes_in(view.messages)
     asked = [message.id for message in view.messages if message.role == "user"]
-    shown: list[dict[str, Any]] = []
-    for message in view.messages:
+    shown = [_note(earlier(begin))] if begin else []
+    for message in view.messages[begin:]:
         if message.id in changes:
             shown.append(_note(divider(changes[message.id])))
         if message.role == "system":

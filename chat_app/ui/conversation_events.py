@@ -31,19 +31,15 @@ def _wire_open(blocks: gr.Blocks, page: Page) -> list[Any]:
     panel = page.conversations
 
     def start(asked: str, tab: Tab) -> dict[Any, Any]:
-        tab.turn_page()
-        try:
-            return page.show(asked or None)
-        except ValueflowError as error:
-            tell(error)
-            return page.show(None)
+        if asked:
+            try:
+                return page.open(tab, asked)
+            except ValueflowError as error:
+                tell(error)
+        return page.clear(tab)
 
     def begin(asked: str, tab: Tab, view: ListView) -> dict[Any, Any]:
         return {**panel.draw(page.studio.database, view), **start(asked, tab)}
-
-    def new(tab: Tab) -> dict[Any, Any]:
-        tab.turn_page()
-        return page.show(None)
 
     loaded = blocks.load(
         guarded(begin),
@@ -52,14 +48,17 @@ def _wire_open(blocks: gr.Blocks, page: Page) -> list[Any]:
         js="(_, ...states) => [valueflow.asked(), ...states]",
     )
     chosen = panel.open.click(
-        guarded(start),
+        guarded(lambda asked, tab: page.open(tab, asked), queued=False),
         [page.open_id, page.tab],
         page.shown,
         show_progress="hidden",
+        queue=False,  # one request instead of two
         trigger_mode="always_last",
         js="(_, tab) => [valueflowLeft.chosen(), tab]",
     )
-    renewed = panel.new.click(guarded(new), page.tab, page.shown, show_progress="hidden")
+    renewed = panel.new.click(
+        guarded(page.clear, queued=False), page.tab, page.shown, show_progress="hidden", queue=False
+    )
     panel.new.click(None, js="() => valueflow.close('left')")
     page.open_id.change(
         None, page.open_id, None, js="(id) => {valueflow.address(id); valueflowLeft.mark(id);}"
@@ -97,11 +96,9 @@ def _wire_acts(page: Page) -> Any:
         updates = {panel.said: said_html(done.sentence, done.undo), page.file: done.file}
         if open_id in done.gone:
             view.closed = open_id
-            tab.turn_page()
-            updates |= page.show(None)
+            updates |= page.clear(tab)
         elif done.open:
-            tab.turn_page()
-            updates |= page.show(done.open)
+            updates |= page.open(tab, done.open)
         elif open_id in done.renamed:
             updates |= page.show_header(open_id, open_conversation(database, open_id).title)
         return {**updates, **panel.draw(database, view)}

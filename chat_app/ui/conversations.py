@@ -10,6 +10,7 @@ from chat_app.chat.browse import browse
 from chat_app.db.database import Database
 from chat_app.ui.conversation_acts import ListView
 from chat_app.ui.conversation_list import UNTITLED, list_html
+from chat_app.ui.hidden import hidden_text
 
 __all__ = ["UNTITLED", "ConversationPanel", "build_conversation_panel"]
 
@@ -86,7 +87,7 @@ def build_conversation_panel() -> ConversationPanel:
         list=chats,
         said=said,
         view=gr.State(ListView()),
-        changed=gr.Textbox(visible="hidden", show_label=False, elem_id="vf-list-changed"),
+        changed=hidden_text("vf-list-changed"),
         open=gr.Button("Open", visible="hidden", elem_id="vf-list-open"),
         act=gr.Button("Do", visible="hidden", elem_id="vf-list-act"),
     )

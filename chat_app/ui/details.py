@@ -13,6 +13,7 @@ from chat_app.chat.insight import reason, whole_profile
 from chat_app.errors import ValueflowError
 from chat_app.ui.details_html import failed_html, profile_html, reason_html, waiting_html
 from chat_app.ui.guard import Tab, guarded
+from chat_app.ui.hidden import hidden_text
 from chat_app.ui.layout import Page
 from chat_app.ui.loading import iter_of, ticking
 from chat_app.ui.services import Services
@@ -33,8 +34,8 @@ def build(shared: Services, page: Page) -> None:
             chart = gr.HTML("", elem_id="vf-details-chart", js_on_load=None)
             why = gr.HTML("", elem_id="vf-details-why", js_on_load=None)
     # What the page's script says: the reply, and the value that was chosen.
-    message = gr.Textbox(visible="hidden", show_label=False)
-    value = gr.Textbox(visible="hidden", show_label=False)
+    message = hidden_text()
+    value = hidden_text()
     opened = gr.Button("Details", visible="hidden", elem_id="vf-details-open")
     chosen = gr.Button("Why", visible="hidden", elem_id="vf-details-choose")
 

@@ -59,6 +59,14 @@ def system_text(text: str) -> str:
     )
 
 
+def earlier(count: int) -> str:
+    """Above the first message that is shown, where ``count`` others stand before it."""
+    if not count:
+        return ""
+    words = "Show the message before" if count == 1 else f"Show the {count:,} messages before"
+    return f'<div class="vf-later">{_wide("earlier", words, words)}</div>'
+
+
 def later(view: ConversationView) -> str:
     """Below a branch whose last turn was taken back."""
     words = "Show what you took back"

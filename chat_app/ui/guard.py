@@ -24,23 +24,26 @@ class Tab:
 
     ``view`` grows whenever another conversation is shown, so that a reply or a score of the
     one before, still under way, is kept off the screen. ``seen`` is what it last found stored,
-    ``told`` the error that it last told of that, ``follows`` whether it shows a reply that another
-    tab began, or this one before it was loaded again. ``editing``: the message that the box has
-    the words of. ``temporary``: the chat that is shown, where it is one that is not stored.
+    ``told`` the error that it last told of that, ``watches`` whether it looks again and again,
+    ``follows`` whether it shows a reply that another tab began, or this one before it was loaded
+    again. ``editing``: the message that the box has the words of. ``first``: the first message that
+    is on the screen. ``temporary``: the chat that is shown, where it is one that is not stored.
     """
 
     view: int = 0
     seen: list[Any] | None = None
     told: str = ""
+    watches: bool = False
     follows: bool = False
     editing: str = ""
+    first: str = ""
     temporary: Temporary | None = None
     cancel: threading.Event | None = None
 
     def turn_page(self) -> None:
         """Another conversation is shown from here on; a temporary one is forgotten."""
         self.view += 1
-        self.seen, self.told, self.editing = None, "", ""
+        self.seen, self.told, self.editing, self.first = None, "", "", ""
         self.leave()
 
     def leave(self) -> None:

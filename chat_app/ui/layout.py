@@ -8,15 +8,17 @@ import gradio as gr
 from chat_app.chat.conversations import ConversationView, open_conversation
 from chat_app.chat.studio import Studio
 from chat_app.errors import ValueflowError
-from chat_app.ui.chat_panel import build_chatbot, rows
+from chat_app.ui.chat_panel import build_chatbot
 from chat_app.ui.conversations import UNTITLED, ConversationPanel, build_conversation_panel
 from chat_app.ui.guard import Tab
+from chat_app.ui.hidden import hidden_text
 from chat_app.ui.loading import Loading
 from chat_app.ui.model_panel import ModelPanel, build_model_panel
 from chat_app.ui.profile_panel import UNSTEERED, ProfilePanel, build_profile_panel
 from chat_app.ui.scorer import Scorer
 from chat_app.ui.services import Services
 from chat_app.ui.text import escape
+from chat_app.ui.window import above, shown
 
 _NOTICE = (
     '<p class="vf-notice">Nothing of this chat is written to the disk. It is gone when you leave '
@@ -73,7 +75,7 @@ class Page:
 
     @property
     def shown(self) -> list[Any]:
-        """Every component that ``show`` changes."""
+        """Every component that ``open`` and ``clear`` change."""
         return [*self.header, self.chat, self.editing, *self.profile.shown]
 
     def studio_of(self, tab: Tab) -> Studio:
@@ -100,9 +102,13 @@ class Page:
             return self.show_temporary(begun=True)
         return self.show_header(conversation_id, title)
 
-    def rows(self, view: ConversationView) -> list[dict[str, Any]]:
-        """A stored conversation as the chat shows it."""
-        return rows(view, self.scorer.why_not)
+    def rows(self, tab: Tab, view: ConversationView) -> list[dict[str, Any]]:
+        """A stored conversation as the chat of ``tab`` shows it, which has seen it now."""
+        return shown(tab, view, self.scorer.why_not)
+
+    def above(self, tab: Tab, view: ConversationView, count: int) -> list[dict[str, Any]]:
+        """What stays in the chat while something else follows the first ``count`` messages."""
+        return above(tab, view, count, self.scorer.why_not)
 
     def show_temporary(self, *, begun: bool) -> dict[Any, Any]:
         """The updates that mark the chat as one that is not stored; once it has ``begun`` it can
@@ -134,21 +140,31 @@ class Page:
             **self.conversations.show(self.studio.database, conversation_id),
         }
 
-    def show(self, conversation_id: str | None) -> dict[Any, Any]:
-        """The updates that open a stored conversation with its profile, or start a new one."""
-        if conversation_id is None:
-            return {
-                **self.show_header(None, ""),
-                self.chat: [],
-                **self.show_editing(""),
-                **self.profile.show(UNSTEERED),
-            }
+    def open(self, tab: Tab, conversation_id: str) -> dict[Any, Any]:
+        """The updates that show a stored conversation with its profile in ``tab``.
+
+        Raises DatabaseError, and leaves ``tab`` as it is, where there is none.
+        """
         view = open_conversation(self.studio.database, conversation_id)
+        tab.turn_page()
+        messages = self.rows(tab, view)
+        if tab.watches:  # an answer about the conversation before may come in late
+            tab.seen = None
         return {
             **self.show_header(view.id, view.title),
-            self.chat: self.rows(view),
+            self.chat: messages,
             **self.show_editing(""),
             **self.profile.show(view.profile),
+        }
+
+    def clear(self, tab: Tab) -> dict[Any, Any]:
+        """The updates that show an empty chat in ``tab``."""
+        tab.turn_page()
+        return {
+            **self.show_header(None, ""),
+            self.chat: [],
+            **self.show_editing(""),
+            **self.profile.show(UNSTEERED),
         }
 
 
@@ -157,8 +173,8 @@ def lay_out(shared: Services) -> Page:
     studio = shared.studio
     # Gradio lets go of a tab's state an hour after the page was closed, if nothing else did.
     tab = gr.State(Tab(), delete_callback=Tab.leave)
-    open_id = gr.Textbox(visible="hidden", show_label=False, elem_id="vf-open-id")
-    file = gr.Textbox(visible="hidden", show_label=False, elem_id="vf-file")
+    open_id = hidden_text("vf-open-id")
+    file = hidden_text("vf-file")
     with gr.Sidebar(label="Conversations", width=272, elem_id="vf-left"):
         conversations = build_conversation_panel()
         model = build_model_panel(studio)

@@ -6,7 +6,6 @@ other conversation's.
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from chat_app.chat.conversations import (
@@ -23,6 +22,7 @@ from chat_app.ui.guard import Tab, guarded
 from chat_app.ui.layout import Page
 from chat_app.ui.profile_panel import read_profile
 from chat_app.ui.turn import follow
+from chat_app.ui.window import show_earlier
 
 _READ = ("copy", "about")  # what may be done while a reply is being written
 
@@ -59,6 +59,10 @@ def _act(
     view = open_conversation(studio.database, conversation_id)
     if act not in _READ and being_written(conversation_id):
         raise ValueflowError("A reply is still being written: stop it or let it finish.")
+    if act == "earlier":
+        show_earlier(tab, view)
+        yield _again(page, tab, view)
+        return
     if act in ("undo", "later"):
         yield _turn_back(page, tab, view, act)
         return
@@ -67,18 +71,22 @@ def _act(
         raise ValueflowError("That message is not shown any more: load the page again.")
     if act == "retry":
         wanted = read_profile(*profile)
-        before = _above(page, view, message)
+        # To a question, an answer follows it; of a reply, another takes the place.
+        kept = view.messages.index(message) + (message.role == "user")
         yield from follow(
             page,
             tab,
             view.id,
             lambda cancel: regenerate(studio, message.id, wanted, cancel=cancel),
-            before,
+            page.above(tab, view, kept),
         )
     elif act == "go_on":
-        before = _above(page, view, message)
         yield from follow(
-            page, tab, view.id, lambda cancel: go_on(studio, message.id, cancel=cancel), before
+            page,
+            tab,
+            view.id,
+            lambda cancel: go_on(studio, message.id, cancel=cancel),
+            page.above(tab, view, view.messages.index(message)),
         )
     else:
         yield _at_once(page, tab, view, message, act)
@@ -117,13 +125,4 @@ def _at_once(
 def _again(page: Page, tab: Tab, view: ConversationView) -> dict[Any, Any]:
     """The conversation as it is stored now."""
     now = open_conversation(page.studio_of(tab).database, view.id)
-    tab.seen = None
-    return {page.chat: page.rows(now), **page.name(tab, now.id, now.title)}
-
-
-def _above(page: Page, view: ConversationView, message: MessageView) -> list[dict[str, Any]]:
-    """What stays on the screen while another reply takes the place of ``message``."""
-    at = view.messages.index(message)
-    if message.role == "user":
-        at += 1
-    return page.rows(replace(view, messages=view.messages[:at], later=None))
+    return {page.chat: page.rows(tab, now), **page.name(tab, now.id, now.title)}

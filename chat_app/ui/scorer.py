@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chat_app.chat.scoring import pending_scores, score_message
@@ -17,6 +18,7 @@ class Unmeasured:
     tell: bool = False
 
 
+WhyNot = Callable[[str], Unmeasured | None]  # of a reply's id
 _OFF = Unmeasured(
     "Replies are not measured by themselves (see Settings): “all values” measures this one."
 )

@@ -47,9 +47,8 @@ def wire(blocks: gr.Blocks, page: Page) -> list[Any]:
         if tab.temporary is None:
             raise ValueflowError("This chat is no temporary one: it is stored already.")
         id = tab.temporary.keep(page.studio.database)
-        tab.turn_page()
         gr.Info("This chat is stored from now on.", duration=3)
-        return page.show(id)
+        return page.open(tab, id)
 
     def closed(request: gr.Request) -> None:
         sessions.close(str(request.session_hash))

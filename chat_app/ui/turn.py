@@ -51,7 +51,7 @@ def follow(
             if isinstance(event, Started):
                 stored, reply_id, asked = event.conversation_id, event.message_id, True
                 whole = open_conversation(database, stored)
-                before, said = page.rows(whole)[:-1], whole.messages[-1].written
+                before, said = page.rows(tab, whole)[:-1], whole.messages[-1].written
                 news = page.name(tab, stored, whole.title)
             elif isinstance(event, Delta):
                 said += event.text
@@ -73,18 +73,18 @@ def follow(
         if going and tab.temporary:
             cancel.set()
         tab.cancel = None
-    settled = _settled(page, tab, stored, shown=tab.view == view)
+    settled = _settled(page, tab, stored, looked_at=tab.view == view)
     if not asked:  # nothing is stored: the words go back to where they were written
         settled[page.box] = gr.Textbox(value=words, submit_btn="Send", stop_btn=False)
     yield settled
 
 
-def _settled(page: Page, tab: Tab, conversation_id: str, *, shown: bool) -> dict[Any, Any]:
+def _settled(page: Page, tab: Tab, conversation_id: str, *, looked_at: bool) -> dict[Any, Any]:
     """The page after a turn: the message box ready again, and what is stored on the screen."""
     ready = {page.box: gr.Textbox(submit_btn="Send", stop_btn=False)}
-    if not shown:
+    if not looked_at:
         return ready
     if not conversation_id:
         return {**ready, page.chat: []}
     view = open_conversation(page.studio_of(tab).database, conversation_id)
-    return {**ready, page.chat: page.rows(view), **page.name(tab, view.id, view.title)}
+    return {**ready, page.chat: page.rows(tab, view), **page.name(tab, view.id, view.title)}

@@ -6,6 +6,7 @@ import gradio as gr
 
 from chat_app.errors import ValueflowError
 from chat_app.ui.guard import guarded
+from chat_app.ui.hidden import hidden_text
 from chat_app.ui.layout import Page
 from chat_app.ui.profile_panel import NAMELESS
 from chat_app.values.profile import Profile
@@ -16,7 +17,7 @@ _ASKED = 6.0  # a clear wish, short of the strongest
 
 def wire(page: Page) -> None:
     """The page's script presses the button once the chat has been shown."""
-    wanted = gr.Textbox(visible="hidden", show_label=False)
+    wanted = hidden_text()
     use = gr.Button("Use a value", visible="hidden", elem_id="vf-use-value")
 
     def show(name: str) -> dict[Any, Any]:

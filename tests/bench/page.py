@@ -97,7 +97,7 @@ def opening(page: Page) -> list[float]:
         lambda n: f"{_ROWS}[{n + 5}].querySelector('.vf-link').click()",
         lambda n: (
             f"document.querySelector('.vf-title').textContent === {titles[n + 5]!r}"
-            " && document.querySelectorAll('#vf-chat .bot-row').length === 25"
+            " && document.querySelectorAll('#vf-chat .bot-row').length === 10"
         ),
     )
 

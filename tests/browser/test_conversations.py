@@ -82,6 +82,7 @@ def test_keys_rename_pin_tag_and_delete(reader: ChatPage):
     link = rows(reader).nth(4).locator(".vf-link")
     link.click()
     expect(reader.replies).to_have_count(2)
+    page.wait_for_url("**/?c=*")
     conversation = reader.conversation
     link.press("F2")
     page.locator(".vf-editor").fill("Away")

@@ -15,6 +15,7 @@ from chat_app.llm.thinking import told_apart
 from chat_app.ui.chips import Chip, chips_html, summary_html, value_words
 from chat_app.ui.examples import EXAMPLES
 from chat_app.ui.guard import Tab
+from chat_app.ui.hidden import hidden_text
 from chat_app.ui.pages.compare_table import LETTERS, notes_of, table_html
 from chat_app.ui.text import escape, markdown_without_html
 from chat_app.ui.thought import thought_html
@@ -208,8 +209,8 @@ def wishes_html(profile: Profile) -> str:
 
 def lay_out() -> CompareView:
     """Make the components in the current context."""
-    question_id = gr.Textbox(visible="hidden", show_label=False, elem_id="vf-question-id")
-    kept = gr.Textbox(visible="hidden", show_label=False, elem_id="vf-kept")
+    question_id = hidden_text("vf-question-id")
+    kept = hidden_text("vf-kept")
     box = gr.Textbox(
         show_label=False,
         label="Your question",

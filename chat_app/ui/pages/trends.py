@@ -13,6 +13,7 @@ from chat_app.chat.trends import choices, csv_of, lines, summaries
 from chat_app.db.trends import Which
 from chat_app.errors import ValueflowError
 from chat_app.ui.guard import guarded
+from chat_app.ui.hidden import hidden_text
 from chat_app.ui.pages.frame import empty_html, frame
 from chat_app.ui.pages.trends_html import lines_html, summaries_html
 from chat_app.ui.services import Services
@@ -67,8 +68,8 @@ def build(blocks: gr.Blocks, shared: Services) -> None:
             )
         view.chart.render()
         view.csv.render()
-    asked = gr.Textbox(visible="hidden", show_label=False)
-    file = gr.Textbox(visible="hidden", show_label=False)
+    asked = hidden_text()
+    file = hidden_text()
     _wire(blocks, shared, view, asked, file)
 
 

@@ -9,6 +9,7 @@ import gradio as gr
 from chat_app.chat.atlas import dose_response, examples, neighbours, search
 from chat_app.errors import ValueflowError
 from chat_app.ui.guard import guarded
+from chat_app.ui.hidden import hidden_text
 from chat_app.ui.loading import iter_of, ticking
 from chat_app.ui.pages.dose_chart import dose_html
 from chat_app.ui.pages.frame import frame
@@ -47,8 +48,8 @@ def build(blocks: gr.Blocks, shared: Services) -> None:
         "Four theories of what people care about. Pick a value to see what it means here, what "
         "lies near it, and how far the model goes with it.",
     ):
-        asked = gr.Textbox(visible="hidden", show_label=False)
-        chosen = gr.Textbox(visible="hidden", show_label=False)
+        asked = hidden_text()
+        chosen = hidden_text()
         choose = gr.Button("Choose", visible="hidden", elem_id="vf-v-choose")
         with gr.Row(elem_id="vf-v-columns"):
             with gr.Column(elem_id="vf-v-list"):
