@@ -6,6 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from chat_app.errors import ValueflowError
 from chat_app.ports import check_port
@@ -88,3 +94,24 @@ def test_other_answers_pass_as_they_are():
     assert body == b"".join(chunks)
     assert b"connect-src 'self'" in headers[b"content-security-policy"]
     assert b"http" not in headers[b"content-security-policy"]
+
+
+def test_a_page_that_leaves_in_the_middle_is_no_error():
+    async def stream():
+        yield "data: half\n\n"
+        raise HTTPException(404)
+
+    def broken():
+        raise RuntimeError("A bug.")
+
+    app = Starlette(
+        routes=[
+            Route("/stream", lambda request: StreamingResponse(stream())),
+            Route("/broken", lambda request: broken()),
+        ],
+        middleware=[Middleware(Private)],
+    )
+    client = TestClient(app)
+    assert client.get("/stream").text == "data: half\n\n"
+    with pytest.raises(RuntimeError, match=r"A bug\."):
+        client.get("/broken")

@@ -1,11 +1,13 @@
 """Serving the page: the port, the security policy, and nothing from anywhere else."""
 
+import logging
 import re
 import threading
 import webbrowser
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from chat_app.api.app import Before, create_app
@@ -14,6 +16,8 @@ from chat_app.ports import check_port
 from chat_app.settings import Settings, data_path
 from chat_app.ui.page import build_page
 from chat_app.ui.theme import head, theme
+
+_log = logging.getLogger(__name__)
 
 # Gradio's own scripts stand inline and compile templates, hence the two unsafe-* words; what
 # matters is that no source but this server is ever named.
@@ -49,7 +53,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 class Private:
     """ASGI middleware: the headers that keep the page at home, on each answer; on HTML answers
-    also the removal of links to elsewhere."""
+    also the removal of links to elsewhere. A page that leaves is no error."""
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self.app = app
@@ -82,7 +86,13 @@ class Private:
                 return
             await send(message)
 
-        await self.app(scope, receive, guarded)
+        try:
+            await self.app(scope, receive, guarded)
+        except RuntimeError as error:
+            # What Gradio says, too late for an answer, to a page that was closed or loaded again.
+            if not isinstance(error.__cause__, HTTPException):
+                raise
+            _log.debug("A page left while it was written to.", exc_info=error)
 
 
 def serve(settings: Settings, *, open_browser: bool) -> None:
