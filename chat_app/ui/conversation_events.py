@@ -79,10 +79,11 @@ def _wire_list(page: Page) -> None:
 
     for event in (panel.changed.change, panel.search.change):
         event(
-            guarded(draw),
+            guarded(draw, queued=False),
             [panel.search, panel.view],
             panel.list,
             show_progress="hidden",
+            queue=False,
             # While one is on its way, of all that come only the last has to follow.
             trigger_mode="always_last",
         )
