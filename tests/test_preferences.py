@@ -78,6 +78,6 @@ def test_with_scoring_off_nothing_is_measured_by_itself(studio: Studio):
     scorer = Scorer(studio)
     assert not scorer.ensure(talk)
     assert "“all values”" in str(scorer.why_not(reply))
-    shown = str(rows(open_conversation(studio.database, talk), scorer.why_not))
+    shown = str(rows(open_conversation(studio.database, talk), why_not=scorer.why_not))
     assert "→</span> not measured" in shown
     assert len(score_message(studio, reply)) == 2  # on demand it is

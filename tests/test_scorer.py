@@ -22,6 +22,6 @@ def test_a_reply_that_cannot_be_measured_says_why(studio):
     problem = scorer.why_not(odd)
     assert problem
     assert problem.tell
-    assert problem.words in str(rows(view, scorer.why_not))
+    assert problem.words in str(rows(view, why_not=scorer.why_not))
     assert scorer.why_not(plain) is None
     assert view.messages[-1].scores
