@@ -45,6 +45,7 @@ async def complete(service: "Service", request: Request) -> Response:
         answer = await service.in_thread(_begin, service, asked, cancel)
         if asked.stream:
             later = held.pop_all()
+            later.callback(answer.closed)
             return _Events(answer.events(), later.aclose)
         async with _watched(request, cancel):
             whole = await answer.whole()
@@ -136,6 +137,7 @@ class _Answer:
         self._service, self._asked, self._wish = service, asked, wish
         self._values, self._begun, self._cancel = values, begun, cancel
         self._replies: dict[int, Reply] = {}
+        self._all_told = False
         self._log_probs = [LogProbs(begun.model.piece) for _ in begun.streams]
         self._head = {
             "id": f"chatcmpl-{new_id()}",
@@ -144,6 +146,11 @@ class _Answer:
             "model": service.models.current,
             "system_fingerprint": f"fp_{begun.model.info.sha256[:12]}",
         }
+
+    def closed(self) -> None:
+        """The stream is over: count a client that left before all was told."""
+        if not self._all_told:
+            self._service.metrics.hung_up.inc()
 
     async def whole(self) -> dict[str, Any] | None:
         """The answer in one piece; None where the client has gone meanwhile."""
@@ -178,8 +185,10 @@ class _Answer:
                 return  # the client has gone
             if last := await self._last():
                 yield event({**self._head, "choices": [], **last})
+            self._all_told = True
             yield DONE
         except Exception as error:
+            self._all_told = True
             yield event(as_api_error(error).body())
 
     def _told(self, index: int, item: Piece | Reply) -> bytes:

@@ -10,49 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chat_app.llm.grammar import GrammarError
-from chat_app.llm.json_numbers import LARGEST, integer_between, number_between
+from chat_app.llm.json_values import KEYWORDS, RULES, bounds, repeated, simple
 
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
 
 _DEEPEST = 40  # schemas in schemas
-_MOST_REPEATS = 2000  # of llama.cpp's repetitions
 _SAID = {  # says nothing about what is valid
     *("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"),
     *("$schema", "$id", "$comment", "$defs", "definitions"),
-}
-_KEYWORDS = {
-    "object": {"properties", "required", "additionalProperties"},
-    "array": {"items", "minItems", "maxItems", "prefixItems"},
-    "string": {"minLength", "maxLength", "format"},
-    "integer": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"},
-    "number": {"minimum", "maximum"},
-    "boolean": set[str](),
-    "null": set[str](),
-}
-_D31 = '("0" [1-9] | [12] [0-9] | "3" [01])'
-_D30 = '("0" [1-9] | [12] [0-9] | "30")'
-_D28 = '("0" [1-9] | "1" [0-9] | "2" [0-8])'
-_FORMATS = {
-    "date": '[12] [0-9]{3} "-" (("0" [13578] | "1" [02]) "-" '
-    f'{_D31} | ("0" [469] | "11") "-" {_D30} | "02-" {_D28})',
-    "time": '([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9] "Z"',
-    "uuid": ' "-" '.join(f"[0-9a-f]{{{n}}}" for n in (8, 4, 4, 4, 12)),
-}
-_FORMATS["date-time"] = f'{_FORMATS["date"]} "T" {_FORMATS["time"]}'
-_RULES = {
-    "ws": '(" " | "\\n" " "{0,20})?',
-    # An escape is never half of a surrogate pair: such a text could not be stored.
-    "char": r"[\x20-\x21\x23-\x5B\x5D-\x7E\u0080-\uD7FF\uE000-\uFFFF\U00010000-\U0010FFFF]"
-    r' | "\\" (["\\/bfnrt] | '
-    r'"u" ([0-9a-cA-CefEF] [0-9a-fA-F]{3} | [dD] [0-7] [0-9a-fA-F]{2}))',
-    "string": r'"\"" char* "\""',
-    "integer": '"-"? ("0" | [1-9] [0-9]{0,14})',
-    "number": 'integer ("." [0-9]{1,15})? ([eE] [-+]? [0-9]{1,2})?',
-    "boolean": '"true" | "false"',
-    "null": '"null"',
-    "object": '"{" ws (string ":" ws value (ws "," ws string ":" ws value)*)? ws "}"',
-    "array": '"[" ws (value (ws "," ws value)*)? ws "]"',
-    "value": "object | array | string | number | boolean | null",
 }
 
 
@@ -75,7 +40,7 @@ class _Writer:
 
     def grammar(self) -> str:
         self._rules["root"] = self._of(self._schema, "#", 0)
-        return "\n".join(f"{n} ::= {rule}" for n, rule in {**self._rules, **_RULES}.items())
+        return "\n".join(f"{n} ::= {rule}" for n, rule in {**self._rules, **RULES}.items())
 
     def _of(self, schema: Any, where: str, depth: int) -> str:
         """What stands for ``schema`` inside a rule."""
@@ -154,10 +119,10 @@ class _Writer:
 
     def _typed(self, given: Mapping[str, Any], where: str, depth: int) -> str:
         kinds = _types(given, where)
-        self._only(given, {"type"}.union(*(_KEYWORDS[kind] for kind in kinds)), where)
+        self._only(given, {"type"}.union(*(KEYWORDS[kind] for kind in kinds)), where)
         make = {"object": self._object, "array": self._array}
         return _either(
-            make[kind](given, where, depth) if kind in make else _simple(kind, given, where)
+            make[kind](given, where, depth) if kind in make else simple(kind, given, where)
             for kind in kinds
         )
 
@@ -201,14 +166,14 @@ class _Writer:
         return f"{_either(ways)}?" if ways else ""
 
     def _array(self, given: Mapping[str, Any], where: str, depth: int) -> str:
-        least, most = _bounds(given, "minItems", "maxItems", where)
+        least, most = bounds(given, "minItems", "maxItems", where)
         if "prefixItems" in given:
             return self._tuple(given, where, depth)
         item = self._of(given.get("items", True), f"{where}/items", depth + 1)
         if most == 0:
             return '("[" ws "]")'
         item = self._rule(item)
-        more = _repeated(
+        more = repeated(
             f'(ws "," ws {item})', max(least - 1, 0), None if most is None else most - 1
         )
         items = f"{item} {more}".strip()
@@ -234,69 +199,15 @@ class _Writer:
         return name
 
 
-def _simple(kind: str, given: Mapping[str, Any], where: str) -> str:
-    """A kind of value that holds no others."""
-    if kind == "string":
-        return _string(given, where)
-    if kind in ("integer", "number") and given.keys() & _KEYWORDS[kind]:
-        return _number(kind, given, where)
-    return kind
-
-
-def _string(given: Mapping[str, Any], where: str) -> str:
-    least, most = _bounds(given, "minLength", "maxLength", where)
-    form = given.get("format")
-    if form is None:
-        return f'("\\"" {_repeated("char", least, most)} "\\"")'
-    if form not in _FORMATS or given.keys() & {"minLength", "maxLength"}:
-        raise GrammarError(
-            f"The JSON schema has the format {form!r} at {where}; what can be promised is one of "
-            f"{', '.join(_FORMATS)}, without a length."
-        )
-    return f'("\\"" {_FORMATS[form]} "\\"")'
-
-
-def _number(kind: str, given: Mapping[str, Any], where: str) -> str:
-    """A number within bounds that are whole numbers."""
-    ends: dict[str, int] = {}
-    for key in _KEYWORDS[kind] & given.keys():
-        bound = given[key]
-        if isinstance(bound, bool) or not isinstance(bound, int | float) or bound != int(bound):
-            raise GrammarError(f"The JSON schema's {key} at {where} must be a whole number.")
-        ends[key] = int(bound)
-    low = max(
-        ends.get("minimum", -LARGEST), ends.get("exclusiveMinimum", -LARGEST - 1) + 1, -LARGEST
-    )
-    high = min(ends.get("maximum", LARGEST), ends.get("exclusiveMaximum", LARGEST + 1) - 1, LARGEST)
-    if low > high:
-        raise GrammarError(f"No number is valid under the JSON schema at {where}.")
-    return (integer_between if kind == "integer" else number_between)(low, high)
-
-
-def _bounds(given: Mapping[str, Any], low: str, high: str, where: str) -> tuple[int, int | None]:
-    """How many there must and may be, None for any number."""
-    least, most = given.get(low, 0), given.get(high)
-    for key, bound in ((low, least), (high, 0 if most is None else most)):
-        if isinstance(bound, bool) or not isinstance(bound, int) or bound < 0:
-            raise GrammarError(f"The JSON schema's {key} at {where} must be a whole number.")
-        if bound > _MOST_REPEATS:
-            raise GrammarError(
-                f"The JSON schema's {key} at {where} is {bound:,}; {_MOST_REPEATS:,} is the most."
-            )
-    if most is not None and least > most:
-        raise GrammarError(f"The JSON schema's {low} at {where} is above its {high}.")
-    return least, most
-
-
 def _types(given: Mapping[str, Any], where: str) -> list[str]:
     """The kinds of value that are wanted, those that the keywords speak of where none is named."""
     named = given.get("type")
     if named is None:
-        spoken = [kind for kind, keys in _KEYWORDS.items() if keys & given.keys()]
-        return spoken or list(_KEYWORDS)
+        spoken = [kind for kind, keys in KEYWORDS.items() if keys & given.keys()]
+        return spoken or list(KEYWORDS)
     kinds = named if isinstance(named, list) else [named]
     for kind in kinds:
-        if not isinstance(kind, str) or kind not in _KEYWORDS:
+        if not isinstance(kind, str) or kind not in KEYWORDS:
             raise GrammarError(f"The JSON schema has the type {kind!r} at {where}; there is none.")
     return list(dict.fromkeys(kinds))
 
@@ -315,12 +226,6 @@ def _is_one_of(value: Any, kinds: Sequence[str]) -> bool:
 def _either(ways: Iterable[str]) -> str:
     found = list(dict.fromkeys(ways))
     return found[0] if len(found) == 1 else f"({' | '.join(found)})"
-
-
-def _repeated(item: str, least: int, most: int | None) -> str:
-    if most == 0:
-        return ""
-    return f"{item}{{{least},{'' if most is None else most}}}"
 
 
 def _quoted(text: str) -> str:

@@ -82,6 +82,7 @@ def test_clients_that_read_nothing_hold_nobody_up_and_no_slot(api):
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_leaves_frees_its_slots(api, stream):
     ended = api.metric('valueflow_tokens_total{kind="reply"}')
+    left = api.metric("valueflow_clients_gone_total")
     clients = [raw_request(api, stream=stream, n=2) for _ in range(3)]
     api.wait_for((6, 0))
     for connection in clients:
@@ -89,6 +90,7 @@ def test_a_client_that_leaves_frees_its_slots(api, stream):
     api.wait_until_idle()
     # None of them was written to its end, which is far.
     assert api.metric('valueflow_tokens_total{kind="reply"}') == ended
+    assert api.metric("valueflow_clients_gone_total") == left + 3
     assert text(api, 1, stream)
 
 
