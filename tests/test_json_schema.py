@@ -12,6 +12,7 @@ from chat_app.llm.engine import Engine, Sampling, Turn
 from chat_app.llm.grammar import GrammarError
 from chat_app.llm.json_numbers import LARGEST
 from chat_app.llm.json_schema import json_grammar
+from chat_app.llm.json_values import KEYWORDS
 from chat_app.llm.model import ChatModel
 
 NAMES = st.sampled_from(["a", "b", 'say "x"', "back\\slash", "né", "ref"])
@@ -182,6 +183,36 @@ def test_what_cannot_be_promised_is_refused(schema, said):
     with pytest.raises(GrammarError, match="JSON schema") as told:
         json_grammar(schema)
     assert said in str(told.value)
+
+
+WORDS = st.sampled_from(
+    [
+        *KEYWORDS,
+        *sorted(set().union(*KEYWORDS.values())),
+        *("type", "enum", "const", "anyOf", "allOf", "$ref", "date", "#/items"),
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300)
+@given(schema=st.dictionaries(WORDS, JSON, max_size=4))
+def test_whatever_a_client_sends_is_a_grammar_or_refused(schema):
+    try:
+        grammar = json_grammar(schema)
+    except GrammarError:
+        return
+    assert "root ::= " in grammar
+
+
+def test_a_schema_of_too_many_parts_is_refused():
+    many = {str(i): {"type": "integer", "minimum": i} for i in range(3000)}
+    with pytest.raises(GrammarError, match="too large"):
+        json_grammar({"type": "object", "properties": many})
 
 
 def test_a_schema_that_never_begins_is_refused_by_its_grammar(writer):

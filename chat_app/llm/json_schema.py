@@ -12,9 +12,8 @@ from typing import Any
 from chat_app.llm.grammar import GrammarError
 from chat_app.llm.json_values import KEYWORDS, RULES, bounds, repeated, simple
 
-ANY_OBJECT: dict[str, Any] = {"type": "object"}
-
 _DEEPEST = 40  # schemas in schemas
+_MOST_RULES = 1000  # more of them are longer than a grammar may be
 _SAID = {  # says nothing about what is valid
     *("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"),
     *("$schema", "$id", "$comment", "$defs", "definitions"),
@@ -55,7 +54,7 @@ class _Writer:
             return "value"
         if "$ref" in given:
             self._only(given, {"$ref"}, where)
-            return self._ref(given["$ref"], where, depth)
+            return self._ref(str(given["$ref"]), where, depth)
         if "const" in given or "enum" in given:
             self._only(given, {"const", "enum", "type"}, where)
             return self._literals(given, where)
@@ -73,14 +72,14 @@ class _Writer:
                     "leave it out."
                 )
 
-    def _ref(self, ref: Any, where: str, depth: int) -> str:
+    def _ref(self, ref: str, where: str, depth: int) -> str:
         if ref not in self._named:
             target = self._pointed(ref, where)
             self._named[ref] = name = f"ref-{len(self._named)}"
             self._rules[name] = self._of(target, ref, depth + 1)
         return self._named[ref]
 
-    def _pointed(self, ref: Any, where: str) -> Any:
+    def _pointed(self, ref: str, where: str) -> Any:
         target = self._schema
         try:
             first, *steps = ref.split("/")
@@ -88,7 +87,7 @@ class _Writer:
                 raise ValueError
             for step in steps:
                 target = target[step.replace("~1", "/").replace("~0", "~")]
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             raise GrammarError(
                 f"The JSON schema refers to {ref!r} at {where}; there is no such part of it."
             ) from None
@@ -130,7 +129,7 @@ class _Writer:
         properties, required = given.get("properties", {}), given.get("required", [])
         if not isinstance(properties, Mapping) or not isinstance(required, list):
             raise GrammarError(f"The JSON schema's properties at {where} are none.")
-        if missing := [name for name in required if name not in properties]:
+        if missing := [name for name in required if str(name) not in properties]:
             raise GrammarError(
                 f"The JSON schema requires {missing[0]!r} at {where} without saying what it is: "
                 "put it into properties."
@@ -181,8 +180,9 @@ class _Writer:
 
     def _tuple(self, given: Mapping[str, Any], where: str, depth: int) -> str:
         parts = given["prefixItems"]
-        counts = {given.get("minItems", len(parts)), given.get("maxItems", len(parts))}
-        if not isinstance(parts, list) or counts != {len(parts)}:
+        if not isinstance(parts, list) or not all(
+            given.get(count, len(parts)) == len(parts) for count in ("minItems", "maxItems")
+        ):
             raise GrammarError(f"The JSON schema's prefixItems at {where} must be all items.")
         items = [
             self._of(part, f"{where}/prefixItems/{i}", depth + 1) for i, part in enumerate(parts)
@@ -194,6 +194,8 @@ class _Writer:
         for name, known in self._rules.items():
             if known == text:
                 return name
+        if len(self._rules) >= _MOST_RULES:
+            raise GrammarError("The JSON schema is too large: ask for fewer parts.")
         name = f"r-{len(self._rules)}"
         self._rules[name] = text
         return name

@@ -58,12 +58,12 @@ def _string(given: Mapping[str, Any], where: str) -> str:
     form = given.get("format")
     if form is None:
         return f'("\\"" {repeated("char", least, most)} "\\"")'
-    if form not in _FORMATS or given.keys() & {"minLength", "maxLength"}:
+    if str(form) not in _FORMATS or given.keys() & {"minLength", "maxLength"}:
         raise GrammarError(
             f"The JSON schema has the format {form!r} at {where}; what can be promised is one of "
             f"{', '.join(_FORMATS)}, without a length."
         )
-    return f'("\\"" {_FORMATS[form]} "\\"")'
+    return f'("\\"" {_FORMATS[str(form)]} "\\"")'
 
 
 def _number(kind: str, given: Mapping[str, Any], where: str) -> str:
@@ -71,7 +71,8 @@ def _number(kind: str, given: Mapping[str, Any], where: str) -> str:
     ends: dict[str, int] = {}
     for key in KEYWORDS[kind] & given.keys():
         bound = given[key]
-        if isinstance(bound, bool) or not isinstance(bound, int | float) or bound != int(bound):
+        whole = isinstance(bound, int) or (isinstance(bound, float) and bound.is_integer())
+        if isinstance(bound, bool) or not whole:
             raise GrammarError(f"The JSON schema's {key} at {where} must be a whole number.")
         ends[key] = int(bound)
     low = max(
