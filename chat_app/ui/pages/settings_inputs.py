@@ -59,7 +59,8 @@ INPUTS: dict[str, Input] = {
     ),
     "think": Input(
         "Let models think first",
-        "Those that can think aloud before a reply: slower, and the longest reply holds both.",
+        "Those that can think aloud before a reply. It is slower, and counts towards the longest "
+        "reply: give that 2,000 or more.",
         "switch",
     ),
     "scoring": Input(
