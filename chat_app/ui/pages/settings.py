@@ -22,6 +22,7 @@ from chat_app.errors import ValueflowError
 from chat_app.ui.guard import guarded
 from chat_app.ui.loading import iter_of, ticking
 from chat_app.ui.pages.frame import frame
+from chat_app.ui.pages.settings_artefacts import build_artefacts, wire_artefacts
 from chat_app.ui.pages.settings_html import (
     backups_html,
     folder_html,
@@ -70,7 +71,9 @@ def build(blocks: gr.Blocks, shared: Services) -> None:
             said = gr.HTML("", elem_id="vf-set-said", js_on_load=None)
         model = gr.HTML("", elem_id="vf-set-model", js_on_load=None)
         again = gr.Button("Load the model again", size="sm", visible=False, elem_id="vf-set-again")
+        artefacts = build_artefacts()
         data = _build_data()
+    wire_artefacts(blocks, shared, artefacts)
     _wire_settings(blocks, shared, inputs, notice, save, defaults, said, model, again)
     _wire_data(blocks, shared, data)
 
