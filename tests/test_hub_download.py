@@ -110,6 +110,13 @@ def test_stopping_keeps_what_there_is(hub: LocalHub, repo: Repo) -> None:
     assert set(hub.sent(NAME)) == {f"bytes={MB}-"}
 
 
+@pytest.mark.parametrize("name", ["../out.gguf", "/out.gguf", "a//out.gguf", "C:/out.gguf"])
+def test_an_answer_cannot_lead_out_of_the_cache(hub: LocalHub, name: str) -> None:
+    hub.model("maker/sly", {name: CONTENT[:9]})
+    with pytest.raises(HubError, match="names that can be none"):
+        look_up("maker/sly")
+
+
 def test_no_room(repo: Repo) -> None:
     repo.faults[NAME] = Fault(size=10**16)
     with pytest.raises(HubError, match=r"no room for maker/tiny-GGUF: 10000000\.0 GB are to come"):

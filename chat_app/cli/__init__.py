@@ -60,7 +60,7 @@ def start(
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port. [7860]")] = None,
     model: Annotated[
-        str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:file.gguf".')
+        str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:Q4_K_M".')
     ] = None,
     hives: HivesOption = None,
     vidb: VidbOption = None,

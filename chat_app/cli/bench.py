@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def bench(
     model: Annotated[
-        str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:file.gguf".')
+        str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:Q4_K_M".')
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="[as many as the chat takes]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,

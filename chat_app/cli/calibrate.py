@@ -40,7 +40,7 @@ def calibrate(
     prompts: Prompts = None,
     replies: Replies = 1,
     model: Annotated[
-        str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:file.gguf".')
+        str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:Q4_K_M".')
     ] = None,
     hives: HivesOption = None,
     vidb: VidbOption = None,

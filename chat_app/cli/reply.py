@@ -43,7 +43,7 @@ def reply(
         float | None, typer.Option(min=0, help="0 takes the likeliest word. [0.7]")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:file.gguf".')
+        str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:Q4_K_M".')
     ] = None,
     hives: HivesOption = None,
     vidb: VidbOption = None,

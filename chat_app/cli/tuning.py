@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Source = Annotated[
     str, typer.Argument(metavar="FILE|NAME", help="A profile's file, or a stored one.")
 ]
-Model = Annotated[str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:file.gguf".')]
+Model = Annotated[str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:Q4_K_M".')]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 

@@ -29,7 +29,7 @@ app = typer.Typer(
     help="Control vectors: build, report, list, export, import.", no_args_is_help=True
 )
 
-Model = Annotated[str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:file.gguf".')]
+Model = Annotated[str | None, typer.Option(help='"builtin", a GGUF file, or "org/repo:Q4_K_M".')]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON value.")]
 Out = Annotated[Path, typer.Option(help="The GGUF file to write.")]
 

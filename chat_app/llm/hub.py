@@ -4,6 +4,7 @@ huggingface_hub is imported when a function needs it: it is slow to import, and 
 fetches nothing has no use for it.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from chat_app.errors import ValueflowError
 Kind = Literal["model", "dataset"]
 
 _SHA256_DIGITS = 64
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class HubError(ValueflowError):
@@ -70,10 +72,21 @@ def look_up(id: str, kind: Kind = "model") -> Repository:
         )
         for each in found.siblings or ()
     )
+    commit = found.sha or ""
+    if not _HASH.fullmatch(commit) or not all(map(_is_sound, files)):
+        raise HubError(f"{id} cannot be fetched: the hub's answer holds names that can be none.")
     card = found.card_data
     licence = card.get("license_name") or card.get("license") if card else None
-    return Repository(
-        id, kind, found.sha or "main", files, str(licence) if licence else None, bool(found.gated)
+    return Repository(id, kind, commit, files, str(licence) if licence else None, bool(found.gated))
+
+
+def _is_sound(file: RemoteFile) -> bool:
+    """Whether its name and hash may become parts of a path here, whoever answered."""
+    parts = file.name.split("/")
+    return (
+        bool(_HASH.fullmatch(file.etag))
+        and not {"", ".", ".."} & set(parts)
+        and not ("\\" in file.name or ":" in parts[0])
     )
 
 

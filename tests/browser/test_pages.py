@@ -81,6 +81,15 @@ def test_settings_hold_and_everything_can_be_taken_away_or_deleted(chat: ChatPag
     expect(tokens).to_have_value("3")
     page.locator("#vf-set-defaults").click()
     expect(tokens).to_have_value("256")
+    for choice in ("The paper's, snu-aidas/HiVES-2", "Built in, for any text"):
+        page.locator("#vf-set-hives input").click()
+        page.get_by_role("option", name=choice).click()
+        licence = "allow no commercial use" if "paper" in choice else ""
+        expect(page.locator("#vf-set-licence")).to_contain_text(licence)
+    page.locator("#vf-set-artefacts").click()
+    said = page.locator("#vf-set-artefacts-said")
+    expect(said).to_contain_text("They hold from now on", timeout=PATIENCE_MS)
+    expect(page.locator("#vf-set-licence")).to_have_text("")
     page.locator("#vf-set-backup").click()
     expect(page.locator("#vf-set-backups")).to_contain_text(".db")
     page.locator("#vf-set-export").click()
