@@ -39,17 +39,21 @@ def build_artefacts() -> Artefacts:
     gr.HTML(
         section_html(
             "Measured and steered with",
-            "Another choice is fetched if it is not here, and then holds at once. Scores that are "
-            "there stay.",
+            "Another choice is fetched if it is not on this computer, and then holds at once. "
+            "Stored scores stay.",
         ),
         js_on_load=None,
     )
     with gr.Row(elem_classes="vf-set-row"):
         hives = _choice(
-            "Encoder (HIVES)", "Reads the values in a text. Also a folder, or a name there.", _HIVES
+            "Encoder (HIVES)",
+            "Reads the values in a text. Also a folder, or another name on Hugging Face.",
+            _HIVES,
         )
         vidb = _choice(
-            "Anchors (VIDB)", "Texts of known intensity. Also a file or a folder.", _VIDB
+            "Anchors (VIDB)",
+            "Texts of known intensity. Also a file, a folder, or a name on Hugging Face.",
+            _VIDB,
         )
     licence = gr.HTML("", elem_id="vf-set-licence", js_on_load=None)
     with gr.Row(elem_classes="vf-set-act"):
