@@ -7,6 +7,7 @@ import pytest
 from chat_app.chat import chain
 from chat_app.chat.conversations import open_conversation
 from chat_app.chat.export import export_conversation
+from chat_app.chat.revise import rate
 from chat_app.chat.transcript import (
     TranscriptError,
     import_transcript,
@@ -116,7 +117,7 @@ def test_the_message_that_was_altered_is_the_first_that_is_named(data, key, seal
 def test_a_message_that_was_altered_with_its_hash_breaks_the_chain(data):
     message = data["messages"][1]
     message["text"] = "No."
-    outside = ("id", "parent", "parent_hash", "hash", "scores")
+    outside = ("id", "parent", "parent_hash", "hash", "scores", "vote")
     content = {k: v for k, v in message.items() if k not in outside}
     message["hash"] = chain.digest(content, message["parent_hash"])
     first, second = verify_transcript(data)
@@ -161,6 +162,24 @@ def test_what_was_exported_is_read_back_the_same(database, other, talk, form):
     assert import_transcript(other, text) == talk
     assert transcript(other, talk) == transcript(database, talk)
     assert open_conversation(other, talk) == open_conversation(database, talk)
+
+
+@pytest.mark.parametrize("vote", [1, -1])
+def test_a_vote_comes_along_outside_the_hashes_of_messages(database, other, talk, vote):
+    before = transcript(database, talk)
+    reply = before["messages"][1]["id"]
+    rate(database, reply, vote)
+    data = transcript(database, talk)
+    assert data["messages"][1]["vote"] == vote
+    assert [m["hash"] for m in data["messages"]] == [m["hash"] for m in before["messages"]]
+    assert verify_transcript(data) == verify_transcript(before) == []
+    import_transcript(other, data)
+    assert open_conversation(other, talk).messages[1].vote == vote
+    assert transcript(other, talk) == data
+    data["messages"][1]["vote"] = -vote
+    assert "a vote" in verify_transcript(data)[0]
+    rate(database, reply, 0)
+    assert transcript(database, talk) == before
 
 
 def test_where_ids_are_taken_all_are_new_and_the_hashes_stay(database, talk):

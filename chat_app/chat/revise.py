@@ -54,7 +54,7 @@ def take_back(database: Database, conversation_id: str) -> str:
 def rate(database: Database, message_id: str, vote: Vote) -> None:
     """Keep what a person thinks of a reply: 1 liked, -1 disliked, 0 neither (again).
 
-    It stands among the reply's counts, and no hash covers it.
+    It stands among the reply's counts, and the reply's hash leaves it out.
     """
     with database.write() as session:
         message = get_message(session, message_id)

@@ -55,6 +55,7 @@ def transcript(database: Database, conversation_id: str) -> dict[str, Any]:
                 **chain.content(message),
                 "parent_hash": hashes.get(message.parent_id or ""),
                 "hash": message.hash,
+                **({"vote": vote} if (vote := (message.counts or {}).get("vote")) else {}),
                 "scores": [_score(row) for row in reversed(scores[message.id])],
             }
             for message in messages
@@ -158,7 +159,7 @@ def _message(entry: Mapping[str, Any], conversation_id: str, ids: Mapping[str, s
         vector_hash=entry.get("vector"),
         model_name=model.get("name"),
         model_sha256=model.get("sha256"),
-        counts=entry.get("counts"),
+        counts=_counts(entry),
         timings=entry.get("timings"),
         tokens=entry.get("tokens"),
         hash=entry["hash"],
@@ -170,6 +171,12 @@ def _message(entry: Mapping[str, Any], conversation_id: str, ids: Mapping[str, s
     elif chain.content(row) != hashed_content(entry):
         raise TranscriptError(f"Message {entry['id']} holds what this version cannot store.")
     return row
+
+
+def _counts(entry: Mapping[str, Any]) -> dict[str, int] | None:
+    """The counts as a row has them, a person's vote among them."""
+    vote = {"vote": entry["vote"]} if "vote" in entry else {}
+    return {**entry.get("counts", {}), **vote} or None
 
 
 def _scores(entries: Sequence[Mapping[str, Any]], message_id: str) -> list[Score]:

@@ -15,7 +15,7 @@ from chat_app.errors import ValueflowError
 
 FORMAT = "valueflow.transcript/1"
 # What of a message its hash leaves out: its names in the database, and what was added to it later.
-_OUTSIDE_HASH = ("id", "parent", "parent_hash", "hash", "scores")
+_OUTSIDE_HASH = ("id", "parent", "parent_hash", "hash", "scores", "vote")
 
 
 class TranscriptError(ValueflowError):
@@ -99,7 +99,8 @@ def verify_transcript(data: Mapping[str, Any]) -> list[str]:
         return ["The transcript holds a number that JSON does not have."]
     if not problems and whole != data["hash"]:
         problems.append(
-            "Something beside the messages was altered: a score, the title, the profile or an id."
+            "Something beside the messages was altered: a score, a vote, the title, the profile or "
+            "an id."
         )
     return problems
 
