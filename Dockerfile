@@ -74,5 +74,7 @@ EXPOSE 7860
 # The page itself, and what the API says of itself.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s \
     CMD ["python3", "-c", "import os, urllib.request as web; [web.urlopen(f'http://127.0.0.1:{os.environ[\"VALUEFLOW_PORT\"]}{path}', timeout=4).read() for path in ('/health', '/')]"]
+# The program closes in good order when it is interrupted.
+STOPSIGNAL SIGINT
 ENTRYPOINT ["tini", "--", "valueflow"]
 CMD ["--no-browser"]
