@@ -15,7 +15,7 @@ from chat_app.chat.export import export_conversation
 from chat_app.chat.foreign.chats import ForeignMessage, Node, Role, from_nodes, moment
 from chat_app.chat.importing import import_conversations, read_content
 from chat_app.chat.insight import whole_profile
-from chat_app.chat.send import Finished, send
+from chat_app.chat.send import Finished, regenerate, send
 from chat_app.chat.transcript import transcript, verify_transcript
 from chat_app.db.database import open_database
 from chat_app.errors import ValueflowError
@@ -298,6 +298,15 @@ def test_an_imported_conversation_is_scored_and_goes_on(studio):
     assert [m.role for m in view.messages] == ["system", "user", "assistant", "user", "assistant"]
     assert view.messages[-1].imported is None
     assert verify_transcript(transcript(database, id)) == []
+
+
+def test_to_what_answers_no_question_there_is_no_other_reply(studio):
+    turns = [{"from": "system", "value": "Greet."}, {"from": "gpt", "value": "Hello!"}]
+    greeting = json.dumps({"conversations": turns})
+    (id,) = import_conversations(studio.database, greeting).new
+    reply = open_conversation(studio.database, id).messages[-1]
+    with pytest.raises(ValueflowError, match="answers no question"):
+        next(regenerate(studio, reply.id, KIND, sampling=SHORT))
 
 
 def test_on_the_command_line(tmp_path):

@@ -27,7 +27,8 @@ Progress = Callable[[int, int], None]
 _ABOUT = """What Valueflow Chat had stored, written on {when}.
 
 conversations/  a transcript each, all branches and scores (valueflow.transcript/1); `valueflow
-                import FILE` brings one back, `valueflow verify FILE` checks that it was not altered
+                import FILE` brings one back, or all of them from this zip; `valueflow verify FILE`
+                checks that one was not altered
 profiles/       the saved profiles; `valueflow profile import FILE` brings one back
 calibrations/   how models answer to being steered (valueflow.calibration/1)
 """

@@ -126,9 +126,9 @@ def regenerate(
     with studio.database.write() as session:
         message = get_message(session, message_id)
         question_id = message.id if message.role == "user" else message.parent_id
-        if question_id is None:
+        question = get_message(session, question_id) if question_id else None
+        if question is None or question.role != "user":
             raise ValueflowError("This reply answers no question, so there is no other to it.")
-        question = get_message(session, question_id)
         conversation = get_conversation(session, message.conversation_id)
         row = open_reply(studio.database, session, conversation, question, profile, cancel)
     yield from _answer(studio, row, lambda: plan_reply(studio, profile, sampling), cancel)
