@@ -12,6 +12,7 @@ from chat_app.chat.curated import CuratedModel, curated_models
 from chat_app.chat.models import models_dir, remember_model
 from chat_app.chat.pulled import Pulled, forget_pulled, note_pulled, pulled_models
 from chat_app.errors import ValueflowError
+from chat_app.llm.checksums import remember_sha256
 from chat_app.llm.download import Progress, fetch
 from chat_app.llm.estimate import Estimate, estimate, free_memory, shortage
 from chat_app.llm.facts import ModelFacts, display_name, facts_of, model_header
@@ -160,6 +161,9 @@ def pull(
     model = Pulled(repository.id, repository.commit, names)
     if new:  # what another program fetched is not ours to remove
         note_pulled(settings, model)
+        for file, path in zip(choice.files, paths, strict=True):
+            if file.sha256:  # compared just now: it need not be read again when it is loaded
+                remember_sha256(path, file.sha256, settings.cache_dir)
     listed = next((each for each in curated_models() if _curated_path(each) == paths[0]), None)
     return LibraryModel(
         name=listed.name if listed else model.source,

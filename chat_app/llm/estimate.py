@@ -1,7 +1,7 @@
 """How much memory a model will want, and whether this computer has it, before it is loaded.
 
-Weights and cache are read off the file's head and are exact but for layers that look back over a
-window only; what llama.cpp computes in is an estimate (docs/models.md compares both).
+Weights and cache are read off the file's head and are exact; what llama.cpp computes in is an
+estimate (docs/models.md compares it with what was taken).
 """
 
 import os

@@ -22,8 +22,7 @@ def cells(n_ctx: int, n_slots: int, bytes_per_token: int) -> int:
 
 
 def kv_bytes_per_token(numbers_per_cell: int, kv_type: str = "f16") -> int:
-    """Bytes that one token takes: keys and values of every layer (too many, where layers attend
-    to a window only)."""
+    """Bytes that one token takes: keys and values of every layer."""
     return max(1, int(numbers_per_cell * KV_BYTES[kv_type]))
 
 

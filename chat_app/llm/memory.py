@@ -25,7 +25,8 @@ class Need:
     """Bytes. ``weights``: all that the file holds; ``layers``: those of each layer, ``output``:
     those after the last; ``cache``: keys and values of each layer for a whole context.
 
-    Layers that attend only to a window need less cache than is said here.
+    Layers that attend only to a window have a whole context's, too: only so can a conversation be
+    taken back to an earlier place.
     """
 
     weights: int

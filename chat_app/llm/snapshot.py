@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict
 
 from chat_app.llm.download import Progress, fetch_blobs, note_main
 from chat_app.llm.hub import Kind, be_quiet, look_up, said
@@ -40,24 +41,13 @@ def fetch_snapshot(
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import filter_repo_objects
 
-    repository = look_up(id, kind)
+    repository, patterns = look_up(id, kind), _patterns(allow, ignore)
     names = {file.name: file for file in repository.files}
-    wanted = filter_repo_objects(
-        names,
-        allow_patterns=list(allow) if allow else None,
-        ignore_patterns=list(ignore) if ignore else None,
-    )
-    files = [names[name] for name in wanted]
+    files = [names[name] for name in filter_repo_objects(names, **patterns)]
     fetch_blobs(repository, files, progress=progress, cancel=cancel)
     try:
         # It finds the contents there, links them, and notes what the whole consists of.
-        folder = snapshot_download(
-            id,
-            repo_type=kind,
-            revision=repository.commit,
-            allow_patterns=list(allow) if allow else None,
-            ignore_patterns=list(ignore) if ignore else None,
-        )
+        folder = snapshot_download(id, repo_type=kind, revision=repository.commit, **patterns)
     except Exception as error:
         raise said(error, id, kind) from error
     note_main(repository)
@@ -78,16 +68,25 @@ def local_snapshot(
 
     be_quiet()
     try:
-        return Path(
-            snapshot_download(
-                id,
-                repo_type=kind,
-                allow_patterns=list(allow) if allow else None,
-                ignore_patterns=list(ignore) if ignore else None,
-                local_files_only=True,
-            )
+        folder = snapshot_download(
+            id, repo_type=kind, local_files_only=True, **_patterns(allow, ignore)
         )
     except LocalEntryNotFoundError:
         return None
     except HFValidationError as error:
         raise said(error, id, kind) from error
+    return Path(folder)
+
+
+class _Patterns(TypedDict):
+    """As huggingface_hub takes them."""
+
+    allow_patterns: list[str] | None
+    ignore_patterns: list[str] | None
+
+
+def _patterns(allow: Sequence[str] | None, ignore: Sequence[str] | None) -> _Patterns:
+    return {
+        "allow_patterns": list(allow) if allow else None,
+        "ignore_patterns": list(ignore) if ignore else None,
+    }
