@@ -69,7 +69,7 @@ def test_pull_use_and_remove(repo: Repo, hub: LocalHub, tmp_path: Path, home: Pa
     hub.asked.clear()
 
     assert run("models", "use", f"{ID}:Q8_0").stderr.startswith("tiny-Q8_0 is the model of")
-    assert settings(home=home).model == f"{ID}:Q8_0"
+    assert settings(home=home).model == first
     said = run("models", "info", first).stdout
     assert "architecture   llama, 3 layers" in said
     assert "licence        llama3.2" in said

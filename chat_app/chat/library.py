@@ -188,10 +188,19 @@ def choose_model(settings: Settings, source: str) -> Settings:
         raise ValueflowError(f"{name} chooses the model now: unset it, or set it to {source}.")
     path = local_path(settings, source)
     model_header(path)  # a damaged file is noticed here rather than at the next start
-    named = source if source == "builtin" or hub_source(source) else str(path.absolute())
+    named = "builtin" if source == "builtin" else _lasting_name(source, path)
     save_settings(settings.home, saved_settings(settings.home) | {"model": named})
     remember_model(settings, named)
     return settings.model_copy(update={"model": named})
+
+
+def _lasting_name(source: str, path: Path) -> str:
+    """What names the file ``path`` from any folder, whatever else is fetched later."""
+    wanted = hub_source(source)
+    if wanted is None:
+        return str(path.absolute())
+    _commit, *name = path.relative_to(cache_folder(wanted.repo) / "snapshots").parts
+    return f"{wanted.repo}:{'/'.join(name)}"
 
 
 def remove(settings: Settings, source: str, *, force: bool = False) -> int:
