@@ -138,7 +138,7 @@ def test_in_memory_nothing_but_caches_is_written(home, chat):
     assert not any(b"A secret." in path.read_bytes() for path in written)
 
 
-def test_the_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
+def test_the_examples_of_the_page_and_of_readme_run(tmp_path, monkeypatch, capsys):
     """All of them, in order, in one namespace and an empty folder."""
     monkeypatch.chdir(tmp_path)
     examples = blocks((ROOT / "docs" / "python.md").read_text(encoding="utf-8"), "python")
@@ -146,6 +146,13 @@ def test_the_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
     names: dict[str, object] = {}
     for example in examples:
         exec(example, names)
+    assert "svt/benevolence" in capsys.readouterr().out
+    (example,) = [
+        each
+        for each in blocks((ROOT / "README.md").read_text(encoding="utf-8"), "python")
+        if "Session" in each
+    ]
+    exec(example, {})
     assert "svt/benevolence" in capsys.readouterr().out
     assert verify_transcript(read_transcript((tmp_path / "talk.json").read_text())) == []
     assert ControlVector.from_gguf(tmp_path / "kind.gguf") == names["vector"]

@@ -1,4 +1,4 @@
-"""docs/api.md is true: its examples run, and it tells of every field and code."""
+"""docs/api.md is true: its examples and README's run, and it tells of every field and code."""
 
 import re
 import subprocess
@@ -24,6 +24,13 @@ def test_the_examples_in_python_run(api, capsys):
     assert "svt/benevolence: asked +6, measured" in printed
     assert "'lend':" in printed
     assert "invalid_profile valueflow.profile" in printed
+
+
+def test_the_example_of_the_readme_runs(api, capsys):
+    examples = blocks((FOLDER / "README.md").read_text(encoding="utf-8"), "python")
+    (example,) = [each for each in examples if ADDRESS in each]
+    exec(example.replace(ADDRESS, api.address), {})
+    assert "'target': -4.0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("example", blocks(PAGE, "sh"))
