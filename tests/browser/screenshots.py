@@ -85,6 +85,10 @@ def compared(chat: ChatPage, folder: Path) -> None:
 
 def others(chat: ChatPage, folder: Path, conversation: str) -> None:
     page = chat.page
+    page.goto(f"{chat.address}/models")
+    page.wait_for_selector(READY)
+    page.wait_for_timeout(1000)
+    page.screenshot(path=folder / "models.png")
     page.goto(f"{chat.address}/values?v=svt/benevolence")
     page.wait_for_selector(".vf-v-nears")
     page.wait_for_timeout(1000)

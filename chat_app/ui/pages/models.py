@@ -15,6 +15,7 @@ from chat_app.chat.switch import switch_model
 from chat_app.errors import ValueflowError
 from chat_app.llm.estimate import Estimate, free_memory, gigabytes, shortage
 from chat_app.ui.guard import guarded
+from chat_app.ui.hidden import hidden_text
 from chat_app.ui.loading import iter_of, ticking
 from chat_app.ui.pages.frame import frame
 from chat_app.ui.pages.models_html import (
@@ -107,7 +108,7 @@ def build(blocks: gr.Blocks, shared: Services) -> None:
 
 
 def _wire(blocks: gr.Blocks, studio: Studio, downloads: Downloads, view: _View) -> None:
-    pressed = gr.Textbox(visible="hidden", show_label=False)
+    pressed = hidden_text()
 
     def show() -> dict[Any, Any]:
         return {
