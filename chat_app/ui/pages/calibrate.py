@@ -67,8 +67,8 @@ class _Page:
     @property
     def opened(self) -> list[Any]:
         shelf = self.shelf
-        return [shelf.opened, shelf.facts, shelf.value, shelf.said, shelf.plot, shelf.ranges,
-                shelf.resume, shelf.delete, shelf.confirm]  # fmt: skip
+        return [shelf.id, shelf.opened, shelf.facts, shelf.value, shelf.said, shelf.plot,
+                shelf.ranges, shelf.resume, shelf.delete, shelf.confirm]  # fmt: skip
 
     @property
     def watched(self) -> list[Any]:
@@ -151,14 +151,16 @@ def _wire_progress(blocks: gr.Blocks, page: _Page) -> None:
     progress = page.progress
     seen = gr.State(None)
 
-    def look(value: str, opened: str | None, before: Any) -> Any:
+    def look(value: str, opened: str, before: Any) -> Any:
         now = _mark(page, value)
         if now == before:
             return gr.skip()
         updates = {seen: now, **_look(page, value, before)}
         # What is open was perhaps measured just now.
-        if opened and before and before[0] != now[0]:
-            updates |= _open(page, find_kept(page.database, opened))
+        if before and before[0] != now[0]:
+            for kept in list_calibrations(page.database):
+                if kept.id == opened:
+                    updates |= _open(page, kept)
         return updates
 
     def stop(value: str) -> dict[Any, Any]:
@@ -167,7 +169,7 @@ def _wire_progress(blocks: gr.Blocks, page: _Page) -> None:
 
     for event in (blocks.load, progress.timer.tick, progress.value.input):
         event(
-            guarded(look, queued=False), [progress.value, page.shelf.list, seen],
+            guarded(look, queued=False), [progress.value, page.shelf.id, seen],
             [seen, *page.watched], show_progress="hidden", queue=False,
         )  # fmt: skip
     progress.stop.click(
@@ -252,16 +254,17 @@ def _wire_shelf(blocks: gr.Blocks, page: _Page) -> None:
         return {
             **_listed(page),
             shelf.list: gr.Radio(**_choices(page), value=None),
+            shelf.id: "",
             shelf.opened: gr.Column(visible=False),
             shelf.confirm: gr.Column(visible=False),
         }
 
     quiet: dict[str, Any] = {"show_progress": "hidden"}
     shelf.list.input(guarded(open_one), shelf.list, page.opened, **quiet)
-    shelf.value.input(guarded(show), [shelf.list, shelf.value], [shelf.said, shelf.plot], **quiet)
-    shelf.resume.click(guarded(resume), shelf.list, page.watched, **quiet)
-    shelf.delete.click(guarded(ask), shelf.list, [shelf.question, shelf.confirm], **quiet)
-    shelf.really.click(guarded(delete), shelf.list, [*page.listed, *page.opened], **quiet)
+    shelf.value.input(guarded(show), [shelf.id, shelf.value], [shelf.said, shelf.plot], **quiet)
+    shelf.resume.click(guarded(resume), shelf.id, page.watched, **quiet)
+    shelf.delete.click(guarded(ask), shelf.id, [shelf.question, shelf.confirm], **quiet)
+    shelf.really.click(guarded(delete), shelf.id, [*page.listed, *page.opened], **quiet)
     shelf.keep.click(lambda: gr.Column(visible=False), None, shelf.confirm, queue=False)
 
 
@@ -279,6 +282,7 @@ def _open(page: _Page, kept: Kept) -> dict[Any, Any]:
     choices = [(value_label(each), each) for each in kept.begun]
     several = len(reach) > 1
     return {
+        shelf.id: kept.id,
         shelf.opened: gr.Column(visible=True),
         shelf.facts: facts_html(kept),
         shelf.value: gr.Dropdown(choices=choices, value=value, visible=bool(value)),

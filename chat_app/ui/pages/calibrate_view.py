@@ -54,10 +54,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class Shelf:
-    """The calibrations that are kept, and the one that is open."""
+    """The calibrations that are kept, and the one that is open.
+
+    ``id``: the open one's, "" for none; the list itself may name one that was deleted meanwhile,
+    which Gradio would refuse to hand on.
+    """
 
     empty: gr.HTML
     list: gr.Radio
+    id: gr.State
     opened: gr.Column
     facts: gr.HTML
     value: gr.Dropdown
@@ -187,6 +192,6 @@ def build_shelf() -> Shelf:
         plot = gr.Plot(show_label=False, label="Curve", elem_id="vf-cal-plot")
         ranges = gr.Plot(show_label=False, label="In reach", elem_id="vf-cal-ranges")
     return Shelf(
-        empty, chosen, opened, facts, value, said, plot, ranges, resume, delete, confirm, question,
-        really, keep,
+        empty, chosen, gr.State(""), opened, facts, value, said, plot, ranges, resume, delete,
+        confirm, question, really, keep,
     )  # fmt: skip
