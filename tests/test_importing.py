@@ -1,12 +1,13 @@
 """Other programs' conversations: what is taken from them, what is not, and that none is doubled."""
 
 import copy
+import io
 import json
 import zipfile
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat_app.chat import shelf
@@ -108,6 +109,20 @@ def test_a_bare_list_of_messages_is_one_conversation(database):
 def test_nothing_that_no_person_saw_comes_through(database, form):
     for id in import_conversations(database, FILES[form]).new:
         assert "secret" not in export_conversation(database, id, "json")
+
+
+def test_half_characters_in_names_and_a_recipient_of_null_are_no_harm(database):
+    chats = programs.chatgpt()
+    chats[0] |= {"title": "half \ud800", "conversation_id": "\udfff"}
+    for node in chats[0]["mapping"].values():
+        if node["message"] and node["message"]["author"]["role"] == "assistant":
+            node["message"]["metadata"]["model_slug"] = "m\ud800"
+            if node["message"]["recipient"] == "all":
+                node["message"]["recipient"] = None
+    id = import_conversations(database, json.dumps(chats)).new[0]
+    view = open_conversation(database, id)
+    assert (view.title, view.messages[3].imported) == ("half ?", "ChatGPT (m?)")
+    assert verify_transcript(transcript(database, id)) == []
 
 
 @pytest.mark.parametrize("form", FILES)
@@ -231,6 +246,22 @@ json_values = st.recursive(
 )  # fmt: skip
 
 
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    how=st.sampled_from([zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]),
+    places=st.lists(st.tuples(st.integers(2, 2**31), st.integers(0, 255)), min_size=1, max_size=4),
+)
+def test_a_damaged_zip_is_read_or_refused_in_a_sentence(how, places):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", how) as zip:
+        zip.writestr("conversations.json", FILES["messages as JSON"])
+        zip.writestr("höflich.txt", "x")
+    file = bytearray(packed.getvalue())
+    for place, byte in places:
+        file[2 + place % (len(file) - 2)] = byte
+    read_or_refused(bytes(file))
+
+
 def read_or_refused(file):
     with suppress(ValueflowError):
         return read_content(file)
@@ -275,7 +306,7 @@ def test_of_any_tree_each_message_follows_the_nearest_kept_one_of_the_other_side
             assert sum(m.parent == before.key for m in messages) > 1
 
 
-@pytest.mark.parametrize("number", [True, "1700000000", None, -1, 0, 1e30, float("inf"), 12345])
+@pytest.mark.parametrize("number", [True, "1700000000", None, -1, 0, 1e30, 10**400, float("inf"), float("nan"), 12345])
 def test_what_is_no_time_is_none(number):
     assert moment(number) is None
 

@@ -4,6 +4,7 @@ What a file is, is seen by its content. It is stored whole or, with a sentence, 
 """
 
 import io
+import lzma
 import re
 import zipfile
 import zlib
@@ -22,6 +23,10 @@ MOST_BYTES = 512 * 2**20  # of text, unpacked
 
 # In ChatGPT's zip; large ones have it in numbered parts.
 _CHATGPT = re.compile(r"(?:.*/)?conversations(?:-\d+)?\.json")
+# What zipfile raises for one that is damaged, encrypted, or packed in a way that it does not know.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError
+)  # fmt: skip
 # In the zip of `valueflow export --all`.
 _EXPORTED = re.compile(r"conversations/[^/]+\.json")
 
@@ -120,9 +125,7 @@ def _unzipped(file: bytes) -> list[str]:
             if sum(member.file_size for member in members) > MOST_BYTES:
                 raise _too_large()
             return [_decoded(zip.read(member)) for member in members]
-    except (
-        zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError
-    ) as error:  # fmt: skip
+    except _DAMAGE as error:
         raise ForeignError(f"The zip cannot be read: {error}.") from None
 
 

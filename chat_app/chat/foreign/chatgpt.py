@@ -18,6 +18,7 @@ from chat_app.chat.foreign.chats import (
     clean,
     from_nodes,
     moment,
+    words,
 )
 
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
@@ -35,11 +36,10 @@ def chatgpt_chat(item: Mapping[str, Any]) -> ForeignChat:
     nodes = {key: _node(key, node) for key, node in item["mapping"].items()}
     current = item.get("current_node")
     messages, shown = from_nodes(nodes, current if isinstance(current, str) else None)
-    title, key = item.get("title"), item.get("conversation_id") or item.get("id")
     return ForeignChat(
         program="ChatGPT",
-        key=key if isinstance(key, str) else "",
-        title=title if isinstance(title, str) else "",
+        key=words(item.get("conversation_id") or item.get("id")),
+        title=words(item.get("title")),
         messages=tuple(messages),
         shown=shown,
         created=moment(item.get("create_time")),
@@ -62,19 +62,18 @@ def _message(key: str, message: Mapping[str, Any]) -> ForeignMessage | None:
     author, metadata = _object(message, "author"), _object(message, "metadata")
     role = _ROLES.get(str(author.get("role")))
     hidden = metadata.get("is_visually_hidden_from_conversation") is True
-    if role is None or hidden or message.get("recipient", "all") != "all":
+    if role is None or hidden or (message.get("recipient") or "all") != "all":
         return None
     text = clean("\n".join(_texts(_object(message, "content"), metadata)))
     if not text:
         return None
-    model = metadata.get("model_slug")
     return ForeignMessage(
         key=key,
         parent=None,
         role=role,
         text=text,
         created=moment(message.get("create_time")),
-        model=model if isinstance(model, str) and role == "assistant" else None,
+        model=words(metadata.get("model_slug")) or None,
     )
 
 

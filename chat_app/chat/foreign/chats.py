@@ -1,6 +1,5 @@
 """The one form that every program's conversations are read into: a tree of plain messages."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -135,6 +134,11 @@ def clean(text: str) -> str:
     return storable(text).strip()
 
 
+def words(said: Any) -> str:
+    """A name or a title as it can be stored; "" where it is no text."""
+    return storable(said) if isinstance(said, str) else ""
+
+
 def moment(number: Any) -> datetime | None:
     """The time that a number says, in seconds since 1970 or in thousandths, millionths or
     billionths of them; None for what is none.
@@ -142,10 +146,13 @@ def moment(number: Any) -> datetime | None:
     >>> moment(1700000000) == moment(1700000000000) == moment(1700000000000000000)
     True
     """
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+    if isinstance(number, bool) or not isinstance(number, int | float):
         return None
     for unit in _UNITS:
-        seconds = number / unit
+        try:
+            seconds = number / unit
+        except OverflowError:  # JSON's whole numbers may have thousands of digits
+            return None
         if _EARLIEST <= seconds < 100 * _EARLIEST:
             return datetime.fromtimestamp(round(seconds, 3), UTC)
     return None

@@ -7,7 +7,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chat_app.chat.foreign.chats import ForeignChat, ForeignError, Role, clean, in_a_row, moment
+from chat_app.chat.foreign.chats import (
+    ForeignChat,
+    ForeignError,
+    Role,
+    clean,
+    in_a_row,
+    moment,
+    words,
+)
 
 # Other speakers, tools and functions, say nothing that a person reads.
 SPEAKERS: dict[str, Role] = {
@@ -35,11 +43,11 @@ def list_chat(item: Mapping[str, Any]) -> ForeignChat:
     system = item.get("system")
     first = [("system", system, None)] if isinstance(system, str) else []
     messages, shown = in_a_row(_said([*first, *map(_turn, turns)]))
-    title, key = item.get("title"), item.get("id")
+    key = item.get("id")
     return ForeignChat(
         program="ShareGPT" if share else "a list of messages",
-        key=str(key) if isinstance(key, str | int) else "",
-        title=title if isinstance(title, str) else "",
+        key=str(key) if isinstance(key, int) else words(key),
+        title=words(item.get("title")),
         messages=tuple(messages),
         shown=shown,
         created=moment(item.get("create_time") or item.get("created")),

@@ -17,6 +17,7 @@ from chat_app.chat.foreign.chats import (
     from_nodes,
     in_a_row,
     moment,
+    words,
 )
 from chat_app.chat.foreign.lists import SPEAKERS, content_text
 
@@ -47,11 +48,10 @@ def open_webui_chat(item: Mapping[str, Any]) -> ForeignChat:
             for message in flat
             if (made := _node("", message).message)
         )
-    title, key = item.get("title") or chat.get("title"), item.get("id") or chat.get("id")
     return ForeignChat(
         program="Open WebUI",
-        key=key if isinstance(key, str) else "",
-        title=title if isinstance(title, str) else "",
+        key=words(item.get("id") or chat.get("id")),
+        title=words(item.get("title") or chat.get("title")),
         messages=tuple(messages),
         shown=shown,
         created=moment(item.get("created_at")) or moment(chat.get("timestamp")),
@@ -70,13 +70,12 @@ def _node(key: str, message: Any) -> Node:
     text = clean(_THOUGHTS.sub("", content_text(message.get("content"))))
     if role is None or not text:
         return Node(parent, None)
-    model = message.get("model")
     made = ForeignMessage(
         key=key,
         parent=None,
         role=role,
         text=text,
         created=moment(message.get("timestamp")),
-        model=model if isinstance(model, str) and role == "assistant" else None,
+        model=words(message.get("model")) or None,
     )
     return Node(parent, made)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ulid import ULID
 
 from chat_app.chat import chain
-from chat_app.chat.conversations import LONGEST_TITLE, storable, title_from
+from chat_app.chat.conversations import LONGEST_TITLE, title_from
 from chat_app.chat.foreign.chats import ForeignChat, ForeignMessage
 from chat_app.db.database import Database
 from chat_app.db.tables import Conversation, Message, now
@@ -84,7 +84,7 @@ def _conversation(chat: ForeignChat, id: str) -> Conversation:
     times = [message.created for message in chat.messages if message.created]
     created = chat.created or (min(times) if times else now())
     first = next((m.text for m in chat.messages if m.role == "user"), chat.messages[0].text)
-    title = " ".join(storable(chat.title).split())[:LONGEST_TITLE] or title_from(first)
+    title = " ".join(chat.title.split())[:LONGEST_TITLE] or title_from(first)
     return Conversation(
         id=id,
         title=title,
