@@ -13,7 +13,7 @@ from chat_app.chat.curated import curated_models
 from chat_app.chat.library import choose_model, library, offers, pull, remove
 from chat_app.chat.studio import Studio
 from chat_app.errors import ValueflowError
-from chat_app.llm.sources import hub_source
+from chat_app.llm.sources import HubSource, hub_source
 from chat_app.settings import settings
 from tests.command_line import VALUEFLOW, one_sentence, run
 from tests.hub_server import Fault, LocalHub, Repo
@@ -142,6 +142,22 @@ def test_words_that_name_no_model(
     hub.model("maker/weights", {"model.safetensors": b"x"})
     with pytest.raises(ValueflowError, match=words):
         pull(settings(home=home), source)
+
+
+@pytest.mark.parametrize(
+    ("rest", "wanted"),
+    [
+        ("", ""),
+        ("/", ""),
+        ("/tree/main", ""),
+        ("?library=llama-cpp", ""),
+        ("/blob/main/a-Q4_K_M.gguf", "a-Q4_K_M.gguf"),
+        ("/resolve/main/in/a%20b.gguf?download=true", "in/a b.gguf"),
+    ],
+)
+def test_the_address_of_a_page_is_a_name(rest: str, wanted: str) -> None:
+    assert hub_source(f"https://huggingface.co/{ID}{rest}") == HubSource(ID, wanted)
+    assert hub_source(f"hf.co/{ID}{rest}") == HubSource(ID, wanted)
 
 
 def test_the_short_list(hub: LocalHub, home: Path) -> None:

@@ -1,7 +1,9 @@
 """The models on this computer: what is found where, what is said of each, what is left alone."""
 
 import json
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import gguf
@@ -13,7 +15,7 @@ from chat_app.llm import bindings
 from chat_app.llm.devices import Device
 from chat_app.llm.engine import Engine
 from chat_app.llm.estimate import Estimate, estimate, free_memory, shortage
-from chat_app.llm.facts import model_facts, model_header
+from chat_app.llm.facts import facts_of, model_facts, model_header
 from chat_app.llm.found import found_models, named
 from chat_app.llm.gguf_header import GgufError
 from chat_app.llm.memory import allocated
@@ -127,6 +129,29 @@ def _spoilt(tmp_path: Path, spoil: str) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def test_a_name_that_is_no_text_and_a_damaged_note_hide_no_other_model(
+    computer: Path, home: Path
+) -> None:
+    before = library(settings(home=home))
+    shutil.copy(home / "models" / "mine.gguf", os.fsencode(home / "models") + b"/caf\xe9.gguf")
+    deep = computer / ".ollama" / "models" / "manifests" / "host" / "library" / "deep" / "1"
+    deep.parent.mkdir(parents=True)
+    deep.write_text("[" * 100_000)
+    assert library(settings(home=home)) == before
+
+
+@pytest.mark.parametrize("key", ["block_count", "context_length", "attention.head_count_kv"])
+@pytest.mark.parametrize("said", ["x", ["x"], [[1]], 1.5, float("nan"), -1, None])
+def test_a_head_that_says_no_number_is_damaged(tmp_path: Path, key: str, said: object) -> None:
+    header = model_header(write_qwen3(tmp_path / "a.gguf"))
+    header = replace(header, metadata=header.metadata | {f"qwen3.{key}": said})
+    with pytest.raises(GgufError, match=r"a\.gguf is a damaged GGUF file: its"):
+        estimate(header, n_ctx=512)
+    header.metadata["qwen3.block_count"] = 2**31
+    with pytest.raises(GgufError, match="lacks 2,147,483,648 layers"):
+        facts_of(header)
 
 
 def test_facts_from_the_head_alone(tmp_path: Path) -> None:

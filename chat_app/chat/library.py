@@ -107,7 +107,8 @@ def details(settings: Settings, source: str, *, n_ctx: int | None = None) -> Mod
     path = local_path(settings, source)
     header = model_header(path)
     facts = facts_of(header)
-    n_ctx = min(n_ctx or settings.n_ctx, facts.n_ctx_train or settings.n_ctx)
+    n_ctx = n_ctx or settings.n_ctx
+    n_ctx = min(n_ctx, facts.n_ctx_train or n_ctx)
     needs = estimate(header, n_ctx=n_ctx, n_slots=settings.n_slots, kv_type=settings.kv_type)
     return ModelDetails(
         name="Built-in model" if source == "builtin" else display_name(header),

@@ -36,8 +36,11 @@ class Estimate:
 
 def estimate(header: Header, *, n_ctx: int, n_slots: int = 17, kv_type: str = "f16") -> Estimate:
     """What the engine takes for a model with this head: as ``Engine`` for the same settings, on a
-    processor (a graphics card with flash attention needs less to compute in)."""
-    n_ctx = min(n_ctx, _number(header, "context_length") or n_ctx)
+    processor (a graphics card with flash attention needs less to compute in).
+
+    Raises GgufError for a head that is damaged.
+    """
+    n_ctx = min(n_ctx, header.number("context_length") or n_ctx)
     held = cells(n_ctx, n_slots, kv_bytes_per_token(sum(numbers_per_cell(header)), kv_type))
     found = need(header, n_ctx=held, kv_type=kv_type)
     return Estimate(found.weights, sum(found.cache), _workspace(header, held, n_slots))
@@ -51,17 +54,11 @@ def _workspace(header: Header, held: int, n_slots: int) -> int:
     some layers look back over a window. Each slot's last logits are kept.
     """
     vocabulary = header.metadata.get("tokenizer.ggml.tokens", 0)
-    n_vocab = vocabulary if isinstance(vocabulary, int) else len(vocabulary)
-    width, heads = _number(header, "embedding_length"), _number(header, "attention.head_count")
-    masks = 2 if _number(header, "attention.sliding_window") else 1
+    n_vocab = len(vocabulary) if isinstance(vocabulary, list) else int(vocabulary)
+    width, heads = header.number("embedding_length"), header.number("attention.head_count")
+    masks = 2 if header.number("attention.sliding_window") else 1
     attention = (heads + masks) * held + 4 * width
     return 4 * (_BATCH * max(n_vocab + width, attention) + n_slots * n_vocab)
-
-
-def _number(header: Header, name: str) -> int:
-    """What the model's metadata says, the most where it says so for each layer; 0: nothing."""
-    found = header.metadata.get(f"{header.architecture}.{name}", 0)
-    return int(max(found, default=0) if isinstance(found, list) else found)
 
 
 def free_memory() -> int:

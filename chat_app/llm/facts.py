@@ -77,15 +77,15 @@ def model_sha256(path: Path, cache_dir: Path | None) -> str:
 
 
 def facts_of(header: Header) -> ModelFacts:
-    """The facts that a model's whole header holds."""
-    said, architecture = header.metadata, header.architecture
+    """The facts that a model's whole header holds. Raises GgufError for one that is damaged."""
+    said = header.metadata
     return ModelFacts(
         path=header.path,
         title=str(said.get("general.name") or said.get("general.basename") or ""),
-        architecture=architecture,
+        architecture=header.architecture,
         n_params=sum(math.prod(tensor.shape) for tensor in header.tensors),
-        n_layer=int(said.get(f"{architecture}.block_count", 0)),
-        n_ctx_train=int(said.get(f"{architecture}.context_length", 0)),
+        n_layer=header.n_layer,
+        n_ctx_train=header.number("context_length"),
         quantisation=_kept_as(header),
         has_template=isinstance(said.get("tokenizer.chat_template"), str),
         licence=_licence(header),
@@ -122,7 +122,7 @@ def _kept_as(header: Header) -> str:
     try:
         kind = LlamaFileType(int(header.metadata["general.file_type"])).name
         return kind.removeprefix("MOSTLY_").removeprefix("ALL_")
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         pass
     if by_name := quantisation(header.path.name):
         return by_name

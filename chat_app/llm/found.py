@@ -36,12 +36,13 @@ def found_models(models_dir: Path | None = None) -> list[FoundModel]:
     """Every whole chat model on this computer, of ``models_dir`` first; each file once.
 
     A file counts when its header can be read, all bytes are there, and it is a model that can
-    chat: no vision part, no embedding model, no vector.
+    chat: no vision part, no embedding model, no vector. One whose path is no text could be named
+    to nobody, and is left out.
     """
     found: dict[Path, FoundModel] = {}
     for model in _everywhere(models_dir):
         real = model.path.resolve()
-        if real not in found and _chats(model.path):
+        if real not in found and _is_text(real) and _chats(model.path):
             found[real] = model
     return list(found.values())
 
@@ -132,12 +133,19 @@ def _ollama_blob(folder: Path, manifest: Path) -> Path | None:
     try:
         layers = json.loads(manifest.read_text(encoding="utf-8"))["layers"]
         digests = [each["digest"] for each in layers if each["mediaType"] == _OLLAMA_MODEL]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     if len(digests) != 1 or not isinstance(digests[0], str):
         return None
     blob = folder / "blobs" / Path(digests[0].replace(":", "-")).name
     return blob if blob.is_file() else None
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        return bool(str(path).encode())
+    except UnicodeEncodeError:  # bytes of another encoding than the system's
+        return False
 
 
 def _chats(path: Path) -> bool:

@@ -53,6 +53,28 @@ class Header:
     def architecture(self) -> str:
         return str(self.metadata.get("general.architecture", ""))
 
+    def number(self, name: str, otherwise: int = 0, *, layer: int | None = None) -> int:
+        """What the metadata says of the architecture's ``name``. Where each layer has a number of
+        its own, that of ``layer`` (0 past the last), or the largest.
+
+        Raises GgufError for what is no whole number from 0 on.
+        """
+        found = self.metadata.get(f"{self.architecture}.{name}", otherwise)
+        numbers = found if isinstance(found, list) else [found]
+        if not all(isinstance(each, int) and each >= 0 for each in numbers):
+            raise GgufError(f"{self.path} is a damaged GGUF file: its {name} is no number.")
+        if layer is None or not isinstance(found, list):
+            return max(numbers, default=0)
+        return numbers[layer] if layer < len(numbers) else 0
+
+    @property
+    def n_layer(self) -> int:
+        """Raises GgufError for more layers than there are tensors."""
+        count = self.number("block_count")
+        if count > len(self.tensors):
+            raise GgufError(f"{self.path} is a damaged GGUF file: it lacks {count:,} layers.")
+        return count
+
     def floats(self, tensor: TensorInfo) -> np.ndarray:
         """The data of a float32 or float16 tensor, as float32 in its own shape."""
         types = {GGMLQuantizationType.F32: "<f4", GGMLQuantizationType.F16: "<f2"}

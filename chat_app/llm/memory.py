@@ -44,7 +44,7 @@ class Need:
 
 def need(header: Header, *, n_ctx: int, kv_type: str = "f16") -> Need:
     """What a model takes with a context of ``n_ctx`` cells, shared by all conversations."""
-    n_layer = _number(header, "block_count", 0)
+    n_layer = header.n_layer
     layers, output = [0] * n_layer, 0
     for tensor in header.tensors:
         found = _LAYER.match(tensor.name)
@@ -86,20 +86,13 @@ def allocated(log: str) -> dict[str, int]:
 
 def numbers_per_cell(header: Header) -> tuple[int, ...]:
     """How many numbers each layer keeps of one token: n_head_kv (key length + value length)."""
-    width = _number(header, "embedding_length", 0)
+    width = header.number("embedding_length")
     found = []
-    for layer in range(_number(header, "block_count", 0)):
-        heads = _number(header, "attention.head_count", 1, layer)
+    for layer in range(header.n_layer):
+        heads = header.number("attention.head_count", 1, layer=layer)
         own = width // heads if heads else 0
-        key = _number(header, "attention.key_length", own)
-        value = _number(header, "attention.value_length", own)
-        found.append(_number(header, "attention.head_count_kv", heads, layer) * (key + value))
+        key = header.number("attention.key_length", own, layer=layer)
+        value = header.number("attention.value_length", own, layer=layer)
+        kv_heads = header.number("attention.head_count_kv", heads, layer=layer)
+        found.append(kv_heads * (key + value))
     return tuple(found)
-
-
-def _number(header: Header, name: str, otherwise: int, layer: int = 0) -> int:
-    """What the model's metadata says, for all layers or for this one."""
-    found = header.metadata.get(f"{header.architecture}.{name}", otherwise)
-    if isinstance(found, list):
-        return int(found[layer]) if layer < len(found) else 0
-    return int(found)

@@ -8,6 +8,7 @@ import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from chat_app.llm.download import Progress, fetch
 from chat_app.llm.found import found_models, named
@@ -16,8 +17,10 @@ from chat_app.llm.hub import HubError, Repository, here, look_up
 from chat_app.settings import data_path
 
 _HUB = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w-][\w.-]*)(?::(?P<wanted>[^:]+))?")
-_ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?P<rest>.+)")
-_IN_ADDRESS = re.compile(r"(?P<repo>[^/]+/[^/]+)/(?:blob|resolve)/main/(?P<file>[^?#]+)")
+_ADDRESS = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?P<repo>[^/?#]+/[^/?#]+)"
+    r"(?:/(?:blob|resolve)/main/(?P<file>[^?#]+)|/(?:tree/main/?)?)?(?:[?#].*)?"
+)
 
 
 class SourceError(HubError):
@@ -44,9 +47,8 @@ def hub_source(source: str) -> HubSource | None:
     HubSource(repo='Qwen/Qwen3-4B-GGUF', wanted='Qwen3-4B-Q4_K_M.gguf')
     """
     if address := _ADDRESS.fullmatch(source):
-        source = address["rest"].rstrip("/")
-        if page := _IN_ADDRESS.fullmatch(source):
-            source = f"{page['repo']}:{page['file']}"
+        repo, file = address["repo"], address["file"]
+        source = f"{repo}:{unquote(file)}" if file else repo
     found = _HUB.fullmatch(source)
     if not found or Path(source).expanduser().exists():
         return None
