@@ -50,6 +50,13 @@ def test_titles_and_texts_are_found_and_marked(database, talk):
     assert both.title is None
 
 
+def test_a_thought_is_found_and_shown_without_its_tags(database):
+    id = new_talk(database)
+    say(database, id, "What is <think>?", "<think>\nThey ask for a loan.\n</think>\n\nLend it.")
+    assert marked(hit(database, "loan").text) == "They ask for a [loan]. Lend it."
+    assert marked(hit(database, "what").text) == "[What] is <think>?"
+
+
 def test_case_accents_and_beginnings_do_not_matter(database, talk):
     for words in ("fur", "FÜR", "lend", "LENDING", "bro"):
         assert found(database, words) == [talk], words

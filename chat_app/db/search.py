@@ -73,8 +73,8 @@ def hits(session: Session, words: str) -> sa.Subquery:
 def shown(session: Session, words: str, found: Sequence[tuple[str, str | None, bool]]) -> list[Hit]:
     """What hits look like, their words marked; ``found``: (title, message_id, in_title) each."""
     ids = [message_id for _, message_id, _ in found if message_id]
-    rows = session.execute(sa.select(Message.id, Message.text).where(Message.id.in_(ids)))
-    texts = {row.id: row.text for row in rows}
+    query = sa.select(Message.id, Message.role, Message.text).where(Message.id.in_(ids))
+    texts = {row.id: _as_read(row.role, row.text) for row in session.execute(query)}
     terms = _pattern(words, beginnings=_index_query(session, words) is not None)
     return [
         Hit(
@@ -83,6 +83,13 @@ def shown(session: Session, words: str, found: Sequence[tuple[str, str | None, b
         )
         for title, id, in_title in found
     ]
+
+
+def _as_read(role: str, text: str) -> str:
+    """A message without the tags that tell a model's thought from its reply (``llm.thinking``)."""
+    if role != "assistant" or not text.lstrip().startswith("<think>"):
+        return text
+    return text.replace("<think>", "", 1).replace("</think>", " ", 1)
 
 
 def forget_words(session: Session) -> None:
