@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 
+import gradio as gr
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from chat_app.chat.compare import (
     keep,
     score_columns,
     speaker_of,
+    speakers,
     unscored,
 )
 from chat_app.chat.conversations import ScoreView, list_conversations, open_conversation
@@ -25,7 +27,7 @@ from chat_app.chat.transcript import transcript, verify_transcript
 from chat_app.db.conversations import get_message
 from chat_app.errors import ValueflowError
 from chat_app.settings import settings
-from chat_app.ui.pages.compare_view import UNSTEERED, chosen, seed_of
+from chat_app.ui.pages.compare_view import UNSTEERED, chosen, lay_out, seed_of
 from chat_app.values.profile import Profile
 from tests.random_models import CHATML
 from tests.scripted_model import write_script
@@ -232,12 +234,20 @@ def test_models_are_compared_each_loaded_for_its_columns(short, tmp_path):
     assert found.columns[1].text.endswith("Do it.")
     assert found.columns[0].text == found.columns[2].text
     assert speaker_of(short, found.columns[0].message_id) is None
+    assert speakers(short, found) == ("", "", "")
     with pytest.raises(ValueflowError, match="not on this computer any more"):
         speaker_of(short, found.columns[1].message_id)
     kept = short.settings.home / "models"
     kept.mkdir()
     other.rename(kept / "other.gguf")
-    assert speaker_of(short, found.columns[1].message_id) == str(kept / "other.gguf")
+    source = str(kept / "other.gguf")
+    assert speaker_of(short, found.columns[1].message_id) == source
+    assert speakers(short, found) == ("", source, "")
+    with gr.Blocks():
+        view = lay_out()
+    asked_again = view.restore(short.database, found, speakers(short, found))
+    assert [asked_again[column.model] for column in view.columns[:3]] == ["", source, ""]
+    assert {column.model for column in view.columns} <= set(view.asking)
 
 
 def test_a_model_that_is_not_here_is_said_before_anything_is_stored(short):

@@ -36,7 +36,7 @@ from chat_app.db.database import Database
 from chat_app.db.tables import Conversation, Message, Score, new_id
 from chat_app.errors import ValueflowError
 from chat_app.llm.engine import Sampling
-from chat_app.llm.facts import model_sha256
+from chat_app.llm.facts import display_name, model_header, model_sha256
 from chat_app.values.profile import Profile
 
 if TYPE_CHECKING:
@@ -348,6 +348,14 @@ def speaker_of(studio: "Studio", message_id: str) -> str | None:
     raise ValueflowError(
         f"The model {name} is not on this computer any more, so the talk cannot go on with it."
     )
+
+
+def speakers(studio: "Studio", found: Comparison) -> tuple[str, ...]:
+    """The source of each column's model, found by its name; "" for the one that is in use, and
+    where none of that name is on this computer any more."""
+    here = sorted(library(studio.settings), key=lambda each: each.in_use)
+    names = {display_name(model_header(m.path)): "" if m.in_use else m.source for m in here}
+    return tuple(names.get(column.model or "", "") for column in found.columns)
 
 
 def _smallest(gaps: Mapping[int, float]) -> frozenset[int]:

@@ -16,6 +16,7 @@ from chat_app.chat.compare import (
     keep,
     score_columns,
     speaker_of,
+    speakers,
 )
 from chat_app.chat.library import library
 from chat_app.chat.send import Delta, Started
@@ -77,9 +78,10 @@ def _wire_settings(blocks: gr.Blocks, services: Services, view: CompareView) -> 
     def offer(*names: str) -> list[Any]:
         known = choices(database)
         there = {value for _, value in known}
-        return [gr.Dropdown(choices=known, value=n if n in there else "") for n in names]
+        profiles = [gr.Dropdown(choices=known, value=n if n in there else "") for n in names]
+        return [*profiles, *offer_models()]
 
-    def offer_models() -> list[Any]:
+    def offer_models() -> list[gr.Dropdown]:
         settings = services.studio.settings
         others = [(m.name, m.source) for m in library(settings) if not m.in_use]
         return [
@@ -94,9 +96,8 @@ def _wire_settings(blocks: gr.Blocks, services: Services, view: CompareView) -> 
         return wishes_html(chosen(database, 1, name, "")[0])
 
     profiles = [column.profile for column in view.columns]
-    offered = blocks.load(guarded(offer), profiles, profiles, show_progress="hidden")
     models = [column.model for column in view.columns]
-    blocks.load(guarded(offer_models), None, models, show_progress="hidden")
+    offered = blocks.load(guarded(offer), profiles, [*profiles, *models], show_progress="hidden")
     view.count.input(
         count, view.count, [c.box for c in view.columns], show_progress="hidden", queue=False
     )
@@ -117,7 +118,9 @@ def _wire_run(services: Services, view: CompareView, offered: Any) -> None:
         if question_id:
             found = comparison(services.studio.database, question_id)
             tab.turn_page()
-            yield {view.box: found.question, **view.restore(services.studio.database, found)}
+            models = speakers(services.studio, found)
+            asked = view.restore(services.studio.database, found, models)
+            yield {view.box: found.question, **asked}
             yield from _followed(services, view, tab, question_id)
 
     asked = [view.tab, *view.settings]

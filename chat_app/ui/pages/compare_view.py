@@ -124,11 +124,14 @@ class CompareView:
     @property
     def asking(self) -> list[Any]:
         """Every component that ``restore`` changes."""
-        parts = [(c.box, c.profile, c.method, c.wishes) for c in self.columns]
+        parts = [(c.box, c.profile, c.method, c.model, c.wishes) for c in self.columns]
         return [self.count, *(part for each in parts for part in each)]
 
-    def restore(self, database: Database, found: Comparison) -> dict[Any, Any]:
-        """The updates that ask again what was asked: as many columns, their profiles.
+    def restore(
+        self, database: Database, found: Comparison, models: Sequence[str]
+    ) -> dict[Any, Any]:
+        """The updates that ask again what was asked: as many columns, their profiles, and their
+        ``models`` (sources, "" for the one that is loaded).
 
         A profile that is not kept under its name any more leaves its field empty.
         """
@@ -137,9 +140,9 @@ class CompareView:
         for i, view in enumerate(self.columns):
             updates[view.box] = gr.Column(visible=i < count)
         kept = {value for _, value in choices(database)}
-        for view, column in zip(self.columns, found.columns, strict=False):
+        for view, column, source in zip(self.columns, found.columns, models, strict=False):
             profile, name = column.profile, column.profile.name
-            updates[view.wishes] = wishes_html(profile)
+            updates |= {view.wishes: wishes_html(profile), view.model: source}
             if not profile.targets:
                 updates |= {view.profile: "", view.method: ""}
             elif name in kept:
