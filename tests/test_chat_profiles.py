@@ -8,7 +8,6 @@ from chat_app.chat.profiles import (
     duplicate_profile,
     list_profiles,
     load_profile,
-    offered_profiles,
     save_profile,
 )
 from chat_app.db.profiles import find_profile
@@ -43,11 +42,8 @@ def test_the_list_is_in_the_order_of_names(database):
     assert [p.name for p in list_profiles(database)] == ["anna", "Ben", "Zoe"]
 
 
-def test_presets_are_offered_until_something_is_saved(database):
-    assert offered_profiles(database) == list(PRESETS)
+def test_presets_are_there_by_name_and_never_saved(database):
     assert list_profiles(database) == []
-    save_profile(database, KIND)
-    assert offered_profiles(database) == [KIND]
     assert load_profile(database, "caring friend") == PRESETS[0]
 
 

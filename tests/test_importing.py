@@ -306,7 +306,9 @@ def test_of_any_tree_each_message_follows_the_nearest_kept_one_of_the_other_side
             assert sum(m.parent == before.key for m in messages) > 1
 
 
-@pytest.mark.parametrize("number", [True, "1700000000", None, -1, 0, 1e30, 10**400, float("inf"), float("nan"), 12345])
+@pytest.mark.parametrize(
+    "number", [True, "1700000000", None, -1, 0, 1e30, 10**400, float("inf"), float("nan"), 12345]
+)
 def test_what_is_no_time_is_none(number):
     assert moment(number) is None
 

@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import gguf
 import pytest
 from huggingface_hub import hf_hub_download
 
@@ -13,6 +14,7 @@ from chat_app.chat.curated import curated_models
 from chat_app.chat.library import choose_model, library, offers, pull, remove
 from chat_app.chat.studio import Studio
 from chat_app.errors import ValueflowError
+from chat_app.llm.hub import HubError
 from chat_app.llm.sources import HubSource, hub_source
 from chat_app.settings import settings
 from tests.command_line import VALUEFLOW, one_sentence, run
@@ -63,6 +65,7 @@ def test_pull_use_and_remove(repo: Repo, hub: LocalHub, tmp_path: Path, home: Pa
     offered = json.loads(run("models", "list", ID, "--json").stdout)
     found = [(each["quantisation"], each["parts"]) for each in offered]
     assert found == [("Q8_0", 2), ("IQ2_XS", 1), ("Q4_K_M", 1)]
+    assert f"{ID}, licence: apache-2.0" in run("models", "list", ID).stdout
     pulled = json.loads(run("models", "pull", f"{ID}:Q8_0", "--json").stdout)
     first = f"{ID}:Q8_0/tiny-Q8_0-00001-of-00002.gguf"
     assert (pulled["source"], pulled["pulled"]) == (first, True)
@@ -125,6 +128,21 @@ def test_removing_leaves_what_others_share(repo: Repo, home: Path, tmp_path: Pat
     links = [path for path in (tmp_path / "hf" / "hub").rglob("*") if path.is_symlink()]
     assert sorted(path.name for path in links) == ["README.md", "mmproj-tiny.gguf"]
     assert all(path.resolve().is_file() for path in links)
+
+
+def test_what_is_no_chat_model_is_said_and_can_be_removed(
+    repo: Repo, hub: LocalHub, home: Path, tmp_path: Path
+) -> None:
+    vector = tmp_path / "tiny.gguf"
+    writer = gguf.GGUFWriter(str(vector), "controlvector")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    hub.model("maker/vector", {"tiny-Q8_0.gguf": vector})
+    with pytest.raises(HubError, match=r"tiny-Q8_0\.gguf is here, but it is no chat model"):
+        pull(settings(home=home), "maker/vector")
+    assert remove(settings(home=home), "maker/vector:tiny-Q8_0.gguf") == vector.stat().st_size
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,9 @@ from chat_app.errors import ValueflowError
 from chat_app.llm.checksums import remember_sha256
 from chat_app.llm.download import Progress, fetch
 from chat_app.llm.estimate import Estimate, estimate, free_memory, shortage
-from chat_app.llm.facts import ModelFacts, display_name, facts_of, model_header
+from chat_app.llm.facts import ModelFacts, display_name, facts_of, is_chat_model, model_header
 from chat_app.llm.found import FoundModel, found_models
-from chat_app.llm.gguf_names import Choice, choices
-from chat_app.llm.hub import cache_folder, look_up
+from chat_app.llm.hub import HubError, cache_folder
 from chat_app.llm.sources import cached_file, choose, hub_source, resolve_model
 from chat_app.settings import Settings, save_settings, saved_settings, variable
 
@@ -88,14 +87,6 @@ def offers(settings: Settings) -> list[CuratedModel]:
     return [each for each in curated_models() if _curated_path(each) is None]
 
 
-def files_of(repo: str) -> list[Choice]:
-    """The chat models that the repository ``repo`` ("org/name") offers, smallest first.
-
-    Asks the hub; raises HubError as ``llm.hub.look_up``.
-    """
-    return choices(look_up(repo).files)
-
-
 def details(settings: Settings, source: str, *, n_ctx: int | None = None) -> ModelDetails:
     """What is known of ``source``, which must be on this computer; nothing is loaded or fetched.
 
@@ -146,7 +137,7 @@ def pull(
     ``progress(what, bytes done, bytes in all)`` is called about once a megabyte; with ``cancel``
     set it stops within one and raises ``llm.download.StoppedError``. What was fetched of it is
     kept, and the next call goes on there. Raises HubError (``llm.hub``) with a sentence for every
-    other trouble, and for a file that turns out to be no chat model.
+    other trouble, and for what turns out to be no chat model; GgufError for no model at all.
     """
     wanted = hub_source(source)
     if wanted is None:
@@ -158,20 +149,25 @@ def pull(
     names = tuple(file.name for file in choice.files)
     new = not all((repository.folder / name).is_file() for name in names)
     paths = fetch(repository, choice.files, progress=progress, cancel=cancel)
-    facts = facts_of(model_header(paths[0]))
     model = Pulled(repository.id, repository.commit, names)
     if new:  # what another program fetched is not ours to remove
         note_pulled(settings, model)
         for file, path in zip(choice.files, paths, strict=True):
             if file.sha256:  # compared just now: it need not be read again when it is loaded
                 remember_sha256(path, file.sha256, settings.cache_dir)
+    header = model_header(paths[0])
+    if not is_chat_model(header):
+        raise HubError(
+            f"{model.source} is here, but it is no chat model: remove it with `valueflow models "
+            f"remove {model.source}`."
+        )
     listed = next((each for each in curated_models() if _curated_path(each) == paths[0]), None)
     return LibraryModel(
         name=listed.name if listed else model.source,
         source=model.source,
         place="Hugging Face",
         path=paths[0],
-        size=facts.size,
+        size=header.file_size,
         curated=listed,
         pulled=model in pulled_models(settings),
         in_use=paths[0] == _path_in_use(settings),

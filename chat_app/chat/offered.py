@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from chat_app.errors import ValueflowError
-from chat_app.llm.gguf_names import Choice, choices, pick
-from chat_app.llm.hub import HubError, look_up
-from chat_app.llm.sources import hub_source
+from chat_app.llm.gguf_names import Choice, pick
+from chat_app.llm.sources import SourceError, hub_source, offered_by
 
 
 @dataclass(frozen=True)
@@ -24,24 +23,18 @@ class Offered:
 def offered(source: str) -> Offered:
     """What ``source`` ("org/repo", or with ":file.gguf" or ":Q4_K_M") means; one request.
 
-    Raises ValueflowError for words of another form and where nothing is meant, HubError as
-    ``llm.hub.look_up``.
+    Raises ValueflowError for words of another form, SourceError where nothing is meant, HubError
+    as ``llm.hub.look_up``.
     """
     wanted = hub_source(source.strip())
     if wanted is None:
         raise ValueflowError(
             f"{source!r} is no model on Hugging Face: write org/repo, or org/repo:file.gguf."
         )
-    repository = look_up(wanted.repo)
-    models = choices(repository.files)
-    if not models:
-        raise HubError(
-            f"{wanted.repo} holds no GGUF model, the only kind that llama.cpp reads: look for a "
-            "repository whose name ends in -GGUF."
-        )
+    repository, models = offered_by(wanted.repo)
     meant = pick(models, wanted.wanted) if wanted.wanted else models
     if not meant:
-        raise HubError(f"{wanted.repo} has no model {wanted.wanted}: leave that out to see all.")
+        raise SourceError(f"{wanted.repo} has no model {wanted.wanted}: leave that out to see all.")
     usual = pick(models, "")
     return Offered(
         repository.id,

@@ -48,11 +48,6 @@ def list_profiles(database: Database) -> list[Profile]:
         return [Profile.from_json(row.profile) for row in all_profiles(session)]
 
 
-def offered_profiles(database: Database) -> list[Profile]:
-    """What to choose from: the saved profiles, or the presets while there are none."""
-    return list_profiles(database) or list(PRESETS)
-
-
 def delete_profile(database: Database, name: str) -> None:
     """Forget a saved profile with its versions; conversations keep the copy they were written with.
 

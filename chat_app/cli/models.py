@@ -72,25 +72,26 @@ def list_models(
 
 
 def _list_offered(repo: str, as_json: bool) -> None:
-    from chat_app.chat.library import files_of
+    from chat_app.chat.offered import offered
     from chat_app.llm.estimate import gigabytes
 
-    found = files_of(repo)
+    found = offered(repo)
     if as_json:
         print_json(
             [
                 {
-                    "source": f"{repo}:{each.name}",
+                    "source": f"{found.repo}:{each.name}",
                     "quantisation": each.quantisation,
                     "size": each.size,
                     "parts": len(each.files),
                 }
-                for each in found
+                for each in found.models
             ]
         )
         return
-    rows = [(f"{repo}:{e.name}", e.quantisation, gigabytes(e.size)) for e in found]
-    print_table(("name it as", "kept as", "size"), rows, title=repo, right=("size",))
+    rows = [(f"{found.repo}:{e.name}", e.quantisation, gigabytes(e.size)) for e in found.models]
+    title = f"{found.repo}, licence: {found.licence or 'not named, look at its page'}"
+    print_table(("name it as", "kept as", "size"), rows, title=title, right=("size",))
 
 
 @app.command()

@@ -111,18 +111,27 @@ def cached_file(wanted: HubSource) -> Path | None:
     return None
 
 
+def offered_by(repo: str) -> tuple[Repository, list[Choice]]:
+    """Ask the hub for the chat models in ``repo`` ("org/name"), smallest first: one request.
+
+    Raises :class:`SourceError` where there are none, HubError as ``hub.look_up``.
+    """
+    repository = look_up(repo)
+    offered = choices(repository.files)
+    if not offered:
+        raise SourceError(
+            f"{repo} holds no GGUF model, the only kind that llama.cpp reads: look for a "
+            "repository whose name ends in -GGUF."
+        )
+    return repository, offered
+
+
 def choose(wanted: HubSource) -> tuple[Repository, Choice]:
     """Ask the hub for the one model that is ``wanted``.
 
     Raises :class:`SourceError`, which lists what there is, where none or several match.
     """
-    repository = look_up(wanted.repo)
-    offered = choices(repository.files)
-    if not offered:
-        raise SourceError(
-            f"{wanted.repo} holds no GGUF model, the only kind that llama.cpp reads: look for a "
-            "repository whose name ends in -GGUF."
-        )
+    repository, offered = offered_by(wanted.repo)
     matching = pick(offered, wanted.wanted)
     if len(matching) == 1:
         return repository, matching[0]
