@@ -14,6 +14,7 @@ from chat_app.chat import shelf
 from chat_app.chat.conversations import list_conversations, open_conversation, show_branch
 from chat_app.chat.export import export_conversation
 from chat_app.chat.foreign.chats import ForeignMessage, Node, Role, from_nodes, moment
+from chat_app.chat.foreign.open_webui import without_thoughts
 from chat_app.chat.importing import import_conversations, read_content
 from chat_app.chat.insight import whole_profile
 from chat_app.chat.send import Finished, regenerate, send
@@ -76,6 +77,14 @@ def test_open_webuis_export_comes_as_tree_and_flat(database):
     assert view.updated.timestamp() == BEGAN + 9
     assert shown(database, flat) == [("user", "Look:\n[image]"), ("assistant", "I see.")]
     assert open_conversation(database, flat).created.timestamp() == BEGAN
+
+
+def test_of_open_webuis_thoughts_only_closed_ones_are_left_out():
+    opened = '<details type="reasoning"'
+    said = f"{opened}>A</details>\n\nOne. {opened} two {opened}>B</details> three"
+    assert without_thoughts(said) == f"One. {opened} two three"
+    many = opened * 50_000
+    assert without_thoughts(many) == many
 
 
 @pytest.mark.parametrize("form", ["ShareGPT", "ShareGPT's JSONL"])

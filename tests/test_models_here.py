@@ -1,7 +1,6 @@
 """The models on this computer: what is found where, what is said of each, what is left alone."""
 
 import json
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -135,7 +134,8 @@ def test_a_name_that_is_no_text_and_a_damaged_note_hide_no_other_model(
     computer: Path, home: Path
 ) -> None:
     before = library(settings(home=home))
-    shutil.copy(home / "models" / "mine.gguf", os.fsencode(home / "models") + b"/caf\xe9.gguf")
+    # the byte E9, an é of another encoding than the system's
+    shutil.copy(home / "models" / "mine.gguf", home / "models" / "caf\udce9.gguf")
     deep = computer / ".ollama" / "models" / "manifests" / "host" / "library" / "deep" / "1"
     deep.parent.mkdir(parents=True)
     deep.write_text("[" * 100_000)
