@@ -154,6 +154,18 @@ def test_bounds_let_just_those_numbers_through(low, width, data):
         assert bool(re.fullmatch(pattern, str(number))) == (low <= number <= high)
 
 
+@pytest.mark.parametrize("kind", ["integer", "number"])
+def test_many_numbers_with_one_bound_fit_into_a_grammar(writer, kind):
+    names = [f"n{i}" for i in range(40)]
+    properties = {name: {"type": kind, "minimum": 0} for name in names}
+    assert len(json_grammar({"type": "object", "properties": properties, "required": names})) < 8000
+    few = {"type": "object", "properties": {"n": properties["n0"]}, "required": ["n"]}
+    found = [text for seed in range(6) if (text := written(writer, few, seed))]
+    assert found
+    for text in found:
+        Draft202012Validator(few).validate(json.loads(text))
+
+
 @pytest.mark.parametrize(
     ("schema", "said"),
     [
@@ -163,6 +175,9 @@ def test_bounds_let_just_those_numbers_through(low, width, data):
         ({"type": "array", "uniqueItems": True}, "'uniqueItems'"),
         ({"type": "number", "minimum": 0.5}, "whole number"),
         ({"type": "integer", "minimum": 4, "maximum": 3}, "No number"),
+        ({"type": "number", "exclusiveMinimum": 0}, "'exclusiveMinimum'"),
+        ({"type": ["integer", "number"], "exclusiveMinimum": 0}, "'exclusiveMinimum'"),
+        ({"minimum": 0, "exclusiveMinimum": 0}, "'exclusiveMinimum'"),
         ({"type": "integer", "multipleOf": 3}, "'multipleOf'"),
         ({"type": "string", "minLength": 4, "maxLength": 3}, "above"),
         ({"type": "string", "maxLength": 5000}, "5,000"),

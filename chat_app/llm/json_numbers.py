@@ -1,6 +1,6 @@
 """Grammars of the decimal numbers between two whole ones."""
 
-LARGEST = 10**15 - 1  # a JSON reader that takes numbers for floats still has each of these
+LARGEST = 10**15  # a JSON reader that takes numbers for floats still has each of these
 
 
 def integer_between(low: int, high: int) -> str:
@@ -37,7 +37,12 @@ def _with_fractions(low: int, high: int) -> list[str]:
 def _ways(low: int, high: int) -> list[str]:
     """Those from ``low`` >= 0 to ``high``, as alternatives."""
     ways, start = [], low
-    for digits in range(len(str(low)), len(str(high)) + 1):
+    while start <= high:
+        digits, full = len(str(start)), len(str(high + 1)) - 1
+        if start == 10 ** (digits - 1) and digits < full:  # all numbers of several lengths
+            ways.append(f"[1-9] [0-9]{{{digits - 1},{full - 1}}}")
+            start = 10**full
+            continue
         end = min(high, 10**digits - 1)
         ways += _same_length(str(start), str(end))
         start = end + 1
@@ -46,6 +51,8 @@ def _ways(low: int, high: int) -> list[str]:
 
 def _same_length(low: str, high: str) -> list[str]:
     """Those from ``low`` to ``high``, which have as many digits."""
+    if low == high:
+        return [f'"{low}"']
     if len(low) == 1:
         return [_digit(low, high)]
     if low[0] == high[0]:

@@ -118,7 +118,10 @@ class _Writer:
 
     def _typed(self, given: Mapping[str, Any], where: str, depth: int) -> str:
         kinds = _types(given, where)
-        self._only(given, {"type"}.union(*(KEYWORDS[kind] for kind in kinds)), where)
+        known = {"type"}.union(*(KEYWORDS[kind] for kind in kinds))
+        if "number" in kinds:  # a bound that integers alone could keep
+            known -= KEYWORDS["integer"] - KEYWORDS["number"]
+        self._only(given, known, where)
         make = {"object": self._object, "array": self._array}
         return _either(
             make[kind](given, where, depth) if kind in make else simple(kind, given, where)
