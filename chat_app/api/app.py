@@ -1,16 +1,16 @@
 """The routes, as an ASGI application that stands alone or before the page's own."""
 
-from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chat_app import __version__
 from chat_app.api.chat import complete
 from chat_app.api.embeddings import embed
 from chat_app.api.errors import ApiError, answer_in_form
-from chat_app.api.guard import App, Guard, Receive, Scope, Send, keys_of
+from chat_app.api.guard import Guard, keys_of
 from chat_app.api.metrics import CONTENT_TYPE_LATEST, Metrics
 from chat_app.api.requests import EmbeddingsRequest, read_as
 from chat_app.api.service import Service
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chat_app.chat.studio import Studio
 
 
-def create_app(studio: "Studio", *, switch: bool = False) -> App:
+def create_app(studio: "Studio", *, switch: bool = False) -> ASGIApp:
     """The API of ``studio``, guarded as its settings' host and keys ask for. ``switch``: whether
     asking for a model that is not loaded loads it."""
     service = Service(studio, switch=switch)
@@ -68,7 +68,7 @@ def _routes(service: Service) -> FastAPI:
 class _Counted:
     """ASGI middleware: counts requests by route and status."""
 
-    def __init__(self, app: App, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +76,7 @@ class _Counted:
             return  # nothing here speaks another protocol
         status = 500
 
-        async def noted(message: MutableMapping[str, Any]) -> None:
+        async def noted(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -92,7 +92,7 @@ class _Counted:
 class Before:
     """ASGI middleware: the API's paths are the API's, all others those of the page behind it."""
 
-    def __init__(self, app: App, api: App) -> None:
+    def __init__(self, app: ASGIApp, api: ASGIApp) -> None:
         self._app, self._api = app, api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,7 +11,7 @@ from itertools import takewhile
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from chat_app.api.errors import ApiError, refused
 from chat_app.llm.engine import Turn
@@ -36,6 +36,14 @@ _NOT_HERE = {
 
 class _Read(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_left_out(cls, given: Any) -> Any:
+        """As OpenAI's client sends an answer's message back: with ``refusal`` and others null."""
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if value is not None}
 
 
 class TextPart(_Read):
@@ -125,7 +133,7 @@ class ChatRequest(_Read):
         """(token, bias) with -100 as never. Raises ApiError for a token that is no number."""
         found = []
         for token, bias in (self.logit_bias or {}).items():
-            if not token.isdecimal():
+            if not re.fullmatch("[0-9]{1,9}", token):
                 raise refused(f"logit_bias names {token!r}, which is no token's number.",
                               "logit_bias")  # fmt: skip
             found.append((int(token), -math.inf if bias == -100 else bias))
@@ -199,8 +207,8 @@ def _wrong(error: ValidationError) -> ApiError:
         said = f"must have at most {first['ctx']['max_length']} items"
     else:
         shown = repr(given) if len(repr(given)) <= 40 else "not that"
-        must = first["msg"].partition("should be ")[2] or first["msg"]
-        said = f"is {shown}: it must be {must}"
+        must = first["msg"].partition("should ")[2] or first["msg"]
+        said = f"is {shown}: it must {must}"
     return refused(f"{where} {said}.", where, "invalid_value")
 
 

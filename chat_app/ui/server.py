@@ -4,11 +4,10 @@ import logging
 import re
 import threading
 import webbrowser
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chat_app.api.app import Before, create_app
 from chat_app.chat.studio import Studio
@@ -45,17 +44,12 @@ _HEADERS = [
 # The template's cards for social networks: links to elsewhere that a private page has no use for.
 _CARDS = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 
 class Private:
     """ASGI middleware: the headers that keep the page at home, on each answer; on HTML answers
     also the removal of links to elsewhere. A page that leaves is no error."""
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -73,6 +73,15 @@ def test_the_async_client_reads_both(api):
     assert whole == streamed != ""
 
 
+def test_an_answer_can_be_sent_back_as_it_came(api):
+    """What was left out at first comes back as null, which says nothing here either."""
+    answer = api.ask(seed=1).choices[0].message
+    asked = {"role": "user", "content": QUESTION}
+    for sent in (answer, answer.model_dump()):
+        reply = api.ask(messages=[asked, sent, asked], extra_body={"tools": None}, max_tokens=5)
+        assert reply.choices[0].message.content
+
+
 def test_several_replies_to_one_prompt(api):
     """Drawn with seeds that count up, the prompt counted once."""
     reply = api.ask(n=3, seed=5)
