@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from chat_app.api.errors import ApiError, as_api_error, refused
+from chat_app.api.errors import GONE, ApiError, as_api_error, refused
 from chat_app.api.pump import told
 from chat_app.api.requests import ChatRequest, json_shape, read_as
 from chat_app.api.wire import DONE, LogProbs, Measured, event, steering, usage
@@ -51,7 +51,7 @@ async def complete(service: "Service", request: Request) -> Response:
             whole = await answer.whole()
         if whole is None:
             service.metrics.hung_up.inc()
-            return Response(status_code=499)  # as nginx notes it; nobody is there to read it
+            return Response(status_code=GONE)
         return JSONResponse(whole)
 
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from chat_app.chat.profiles import UnknownProfile
 from chat_app.errors import ValueflowError
@@ -23,6 +24,7 @@ from chat_app.values.taxonomy import UnknownValue
 
 _log = logging.getLogger(__name__)
 _BUSY_S = 1  # what a client that is told to come back should wait, in seconds
+GONE = 499  # as nginx notes a client that left; nobody is there to read it
 
 
 class ApiError(Exception):
@@ -108,6 +110,9 @@ def answer_in_form(app: FastAPI) -> None:
     async def told(_: Request, error: Exception) -> JSONResponse:
         return as_api_error(error).response()
 
+    async def gone(_: Request, error: Exception) -> Response:
+        return Response(status_code=GONE)
+
     async def unexpected(_: Request, error: Exception) -> JSONResponse:
         return _UNEXPECTED.response()  # the server logs it, with its trace
 
@@ -123,6 +128,7 @@ def answer_in_form(app: FastAPI) -> None:
         return ApiError(error.status_code, str(error.detail)).response()
 
     app.add_exception_handler(Exception, unexpected)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(ApiError, told)
     app.add_exception_handler(ValueflowError, told)
     app.add_exception_handler(HTTPException, by_route)

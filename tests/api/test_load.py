@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -47,8 +48,9 @@ def test_sixteen_clients_at_once_get_what_each_gets_alone(api):
     assert sum(a == b for a, b in zip(together, alone, strict=True)) >= CLIENTS - 3
 
 
-def raw_request(api: Api, **options) -> socket.socket:
-    """A connection on which a reply was asked for, whose answer nobody has read yet."""
+def raw_request(api: Api, *, more: int = 0, **options) -> socket.socket:
+    """A connection on which a reply was asked for, whose answer nobody has read yet. ``more``:
+    bytes of the request that are announced and do not come."""
     body = {"messages": [{"role": "user", "content": question(1)}], **api.endless(), **options}
     data = json.dumps(body).encode()
     host, port = api.address.removeprefix("http://").split(":")
@@ -57,7 +59,7 @@ def raw_request(api: Api, **options) -> socket.socket:
     connection.connect((host, int(port)))
     connection.sendall(
         b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
-        b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(data), data)
+        b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(data) + more, data)
     )
     return connection
 
@@ -130,3 +132,16 @@ def test_a_profile_that_takes_long_holds_nobody_up(api, monkeypatch):
         assert not waiting.done()
         let_go.set()
         assert waiting.result()
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_failure(api, caplog):
+    gone = 'valueflow_requests_total{route="/v1/chat/completions",status="499"}'
+    before = api.metric(gone)
+    connection = raw_request(api, more=100)
+    connection.close()
+    for _ in range(500):
+        if api.metric(gone) > before:
+            break
+        time.sleep(0.02)
+    assert api.metric(gone) == before + 1
+    assert not caplog.records
