@@ -184,6 +184,8 @@ def settings(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            raise ValueflowError(f"There is no setting {field!r}.") from None
         name = field if field in given else _name(field, given.get("home"))
         wrong = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         raise ValueflowError(f"{name} is {first['input']!r}: it must be {wrong}.") from None

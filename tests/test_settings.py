@@ -76,3 +76,8 @@ def test_what_is_given_wins_over_the_environment(monkeypatch):
 def test_the_files_that_come_along_are_there():
     assert data_path("models", "vidb-seed.csv").is_file()
     assert data_path("migrations", "versions").is_dir()
+
+
+def test_a_setting_that_there_is_not_is_named():
+    with pytest.raises(ValueflowError, match="no setting 'temprature'"):
+        settings(temprature=1)
