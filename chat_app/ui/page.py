@@ -4,7 +4,11 @@ Nothing about a person is kept here: what is stored comes from the database, wha
 in the browser, and a `Tab` holds what one tab's running reply needs.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import gradio as gr
+from gradio.routes import App
 
 from chat_app.chat.studio import Studio
 from chat_app.ui import (
@@ -17,19 +21,37 @@ from chat_app.ui import (
 )
 from chat_app.ui.layout import lay_out
 from chat_app.ui.pages import OTHERS
-from chat_app.ui.services import services
+from chat_app.ui.services import Services, services
 
 
 def build_page(studio: Studio) -> gr.Blocks:
     """The pages for ``studio``, laid out and wired, not yet served."""
-    shared = services(studio)
+    with _without_apps():
+        blocks = _lay_out_pages(services(studio))
+        blocks.queue(default_concurrency_limit=None)
+    return blocks
+
+
+@contextmanager
+def _without_apps() -> Iterator[None]:
+    """Gradio makes a whole web app wherever a page is complete, a quarter of a second each, though
+    ``launch`` makes the one that serves them all: here, none."""
+    create_app = App.__dict__["create_app"]
+    App.create_app = staticmethod(lambda *_, **__: None)
+    try:
+        yield
+    finally:
+        App.create_app = create_app
+
+
+def _lay_out_pages(shared: Services) -> gr.Blocks:
     with gr.Blocks(title="Valueflow Chat", analytics_enabled=False, fill_width=True) as blocks:
         gr.Navbar(main_page_name="Chat", visible=bool(OTHERS))
         page = lay_out(shared)
         opened = conversation_events.wire(blocks, page)
         chat_events.wire(blocks, page, opened)
         profile_events.wire(blocks, page)
-        model_panel.wire(blocks, studio, page.model)
+        model_panel.wire(blocks, shared.studio, page.model)
         details.build(shared, page)
         use_value.wire(page)
     for other in OTHERS:

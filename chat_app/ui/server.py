@@ -94,7 +94,6 @@ def serve(settings: Settings, *, open_browser: bool) -> None:
     check_port(settings.host, settings.port)
     studio = Studio(settings)
     page = build_page(studio)
-    page.queue(default_concurrency_limit=None)
     page.launch(
         server_name=settings.host,
         server_port=settings.port,
