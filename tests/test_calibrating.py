@@ -92,9 +92,18 @@ def test_deleting_one_of_two_makes_the_chat_go_by_the_other(studio: Studio):
     calibrate(studio, "prompt", [KIND], COURSE)
     calibrate(studio, "prompt", [POWER], replace(COURSE, seed=9))
     assert studio.calibration("prompt").responses.keys() == {KIND, POWER}
+    both = Profile("p", {KIND: 3, POWER: 3}, method="prompt")
+    composed = studio.compose(both)
+    assert composed.expected.keys() == {KIND, POWER}
+    assert studio.compose(both) is composed  # kept, as long as it holds
+    turned = Profile("p", {POWER: 3, KIND: 3}, method="prompt")
+    assert turned == both
+    assert studio.compose(turned) is not composed  # a sum's bits depend on its order
     older = own(studio)[1]
     delete_calibration(studio.database, older.id)
     assert studio.calibration("prompt").responses.keys() == {POWER}
+    afresh = studio.compose(both)
+    assert afresh.expected[KIND] != composed.expected[KIND]  # now the straight line
     assert studio.compose(Profile("p", {POWER: 3}, method="prompt")).expected.keys() == {POWER}
 
 

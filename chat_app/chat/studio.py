@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
 
+_COMPOSITIONS = 64  # that are kept
+
 
 class _Part(Generic[T]):
     """A cached property that is made once, however many threads ask for it at the same time.
@@ -359,16 +361,28 @@ class Studio:
         return "engine" in self._parts
 
     def compose(self, profile: "Profile") -> "Composition":
-        """What ``profile`` comes to for the model; directions are made only where needed."""
+        """What ``profile`` comes to for the model; directions are made only where needed. It is
+        kept for as long as the model, the directions and the calibration are those of now."""
         from chat_app.steering.compose import compose
         from chat_app.steering.composition import UNCOUPLED
 
+        # Had first: should the parts be changed meanwhile, this is kept among the old ones.
+        kept: dict[str, tuple[Calibration | None, Composition]]
+        kept = self._parts.setdefault("compositions", {})
         info = self.model.info
         steered = profile.by_vector and info.steerable
-        directions = self.directions_of(profile.targets) if steered else {}
         known = self.calibration(profile.method) if any(profile.targets.values()) else None
+        asked = repr(profile)  # the order of its targets too, on which the vector's bits depend
+        if (found := kept.get(asked)) and found[0] is known:
+            return found[1]
+        directions = self.directions_of(profile.targets) if steered else {}
         coupling = self.coupling(profile.method) if steered else UNCOUPLED
-        return compose(profile, directions, info, self._shown_by(profile.method), known, coupling)
+        shown = self._shown_by(profile.method)
+        composition = compose(profile, directions, info, shown, known, coupling)
+        if len(kept) >= _COMPOSITIONS:
+            kept.clear()
+        kept[asked] = known, composition
+        return composition
 
     def at_doses(self, method: str, doses: "Mapping[str, float]") -> "Composition":
         """``doses`` {value: coefficient} as ``method`` renders them (``steering.compose``)."""
