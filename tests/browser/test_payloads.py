@@ -86,17 +86,21 @@ def _fail(database: Database, id: str, error: str) -> None:
         row.end("failed", error=error)
 
 
+def _open_whole(chat: ChatPage, talk: str) -> None:
+    chat.open(talk)
+    chat.page.locator('[data-act="earlier"]').click()
+    expect(chat.questions).to_have_count(len(PAYLOADS))
+
+
 def test_nothing_that_is_said_runs_or_asks_for_anything(chat: ChatPage, talk: str, server: Server):
     page, found = chat.page, list[str]()
     page.on("response", lambda answer: found.append(answer.url) if answer.status > 399 else None)
     database = open_database(f"sqlite:///{server.home / 'valueflow.db'}")
-    chat.open(talk)
+    _open_whole(chat, talk)
     expect(chat.title).to_have_text(PAYLOADS[1])
-    assert chat.questions.count() == len(PAYLOADS)
     for payload in PAYLOADS[::6]:
         rename_conversation(database, talk, payload[:200])
-        chat.open(talk)
-        expect(chat.questions).to_have_count(len(PAYLOADS))
+        _open_whole(chat, talk)
         assert page.locator(".vf-title *").count() == 0
     database.close()
     page.evaluate(_TOUCH)
