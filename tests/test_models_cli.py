@@ -48,7 +48,12 @@ def partial(tmp_path: Path) -> Path | None:
 def stopped_by(sign: signal.Signals, tmp_path: Path) -> tuple[int, str]:
     """Start to pull and send ``sign`` once 2 MB are there: the exit code and what was said."""
     started = subprocess.Popen(
-        [VALUEFLOW, "models", "pull", ID], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [VALUEFLOW, "models", "pull", ID],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores Ctrl-C, and so do its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for _ in range(3000):
         found = partial(tmp_path)
