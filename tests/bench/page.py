@@ -90,14 +90,15 @@ def searching(page: Page) -> list[float]:
 
 
 def opening(page: Page) -> list[float]:
-    """Another conversation of 50 messages, from the click until its last message is there."""
+    """Another conversation of 50 messages, from the click until its last 20 are there, and the
+    button for those before."""
     titles = page.evaluate(f"[...{_ROWS}].map(row => row.dataset.title)")
     return measured(
         page,
         lambda n: f"{_ROWS}[{n + 5}].querySelector('.vf-link').click()",
         lambda n: (
             f"document.querySelector('.vf-title').textContent === {titles[n + 5]!r}"
-            " && document.querySelectorAll('#vf-chat .bot-row').length === 10"
+            " && document.querySelectorAll('#vf-chat .bot-row').length === 11"
         ),
     )
 
