@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub import hf_hub_download
 
 from chat_app.chat.curated import curated_models
-from chat_app.chat.library import choose_model, library, offers, pull, remove
+from chat_app.chat.model_library import choose_model, library, offers, pull, remove
 from chat_app.chat.studio import Studio
 from chat_app.errors import ValueflowError
 from chat_app.llm.hub import HubError

@@ -8,7 +8,7 @@ from pathlib import Path
 import gguf
 import pytest
 
-from chat_app.chat.library import choose_model, details, library, remove
+from chat_app.chat.model_library import choose_model, details, library, remove
 from chat_app.errors import ValueflowError
 from chat_app.llm import bindings
 from chat_app.llm.devices import Device

@@ -26,7 +26,7 @@ from chat_app.chat.conversations import (
     stored_profile,
     title_from,
 )
-from chat_app.chat.library import details, library
+from chat_app.chat.model_library import details, library
 from chat_app.chat.rows import add_question
 from chat_app.chat.sampling import default_sampling
 from chat_app.chat.scoring import score_message

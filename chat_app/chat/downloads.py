@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from chat_app.chat.library import LibraryModel, pull
+from chat_app.chat.model_library import LibraryModel, pull
 from chat_app.errors import ValueflowError
 from chat_app.llm.download import StoppedError
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from chat_app.chat.library import choose_model
+from chat_app.chat.model_library import choose_model
 from chat_app.chat.models import remember_model
 from chat_app.settings import variable
 

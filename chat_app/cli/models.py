@@ -9,7 +9,7 @@ from chat_app.cli.console import byte_progress, note, print_json, print_table, s
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from chat_app.chat.library import ModelDetails
+    from chat_app.chat.model_library import ModelDetails
 
 app = typer.Typer(
     help="Chat models: list, fetch from Hugging Face, look at, choose, remove.",
@@ -43,7 +43,7 @@ def list_models(
         return
     from dataclasses import asdict
 
-    from chat_app.chat.library import library, offers
+    from chat_app.chat.model_library import library, offers
     from chat_app.llm.estimate import gigabytes
 
     settings = settings_with()
@@ -103,7 +103,7 @@ def pull(source: Source, as_json: AsJson = False) -> None:
     """
     from dataclasses import asdict
 
-    from chat_app.chat.library import pull as pull_model
+    from chat_app.chat.model_library import pull as pull_model
 
     with byte_progress() as progress:
         try:
@@ -129,7 +129,7 @@ def info(
     """Say what a model on this computer is and what memory it needs, without loading it."""
     from dataclasses import asdict
 
-    from chat_app.chat.library import details
+    from chat_app.chat.model_library import details
 
     found = details(settings_with(), source, n_ctx=n_ctx)
     if as_json:
@@ -173,7 +173,7 @@ def _described(found: "ModelDetails") -> "Iterator[tuple[str, str]]":
 @app.command()
 def use(source: Source) -> None:
     """Chat with this model from the next start on. It must be on this computer."""
-    from chat_app.chat.library import choose_model, details
+    from chat_app.chat.model_library import choose_model, details
 
     settings = choose_model(settings_with(), source)
     found = details(settings, settings.model)
@@ -190,7 +190,7 @@ def remove(
     ] = False,
 ) -> None:
     """Delete a model that `models pull` fetched; those of other programs are left alone."""
-    from chat_app.chat.library import remove as remove_model
+    from chat_app.chat.model_library import remove as remove_model
     from chat_app.llm.estimate import gigabytes
 
     freed = remove_model(settings_with(), source, force=force)

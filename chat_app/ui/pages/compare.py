@@ -18,7 +18,7 @@ from chat_app.chat.compare import (
     speaker_of,
     speakers,
 )
-from chat_app.chat.library import library
+from chat_app.chat.model_library import library
 from chat_app.chat.send import Delta, Started
 from chat_app.chat.switch import switch_model
 from chat_app.ui.guard import Tab, guarded, tell

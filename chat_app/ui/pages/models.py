@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from chat_app.chat.downloads import Downloads
-from chat_app.chat.library import ModelDetails, details, library, offers, remove
+from chat_app.chat.model_library import ModelDetails, details, library, offers, remove
 from chat_app.chat.offered import Offered, offered
 from chat_app.chat.studio import Studio
 from chat_app.chat.switch import switch_model

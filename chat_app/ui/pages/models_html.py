@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from chat_app.chat.curated import CuratedModel
 from chat_app.chat.downloads import Download
-from chat_app.chat.library import LibraryModel, ModelDetails
+from chat_app.chat.model_library import LibraryModel, ModelDetails
 from chat_app.chat.offered import Offered
 from chat_app.llm.estimate import gigabytes
 from chat_app.ui.text import escape
