@@ -159,6 +159,15 @@ def test_a_vector_that_cannot_be_made_again_is_said(told):
     assert not made.complete
 
 
+def test_a_vector_that_comes_out_a_little_otherwise_is_tried_and_said(told):
+    studio, data = told
+    number = next(n for n, m in enumerate(data["messages"], 1) if m.get("vector"))
+    made = replay(studio, forged(data, number, vector="ab" * 8))
+    assert made.complete, made
+    found = next(reply for reply in made.replies if reply.number == number)
+    assert "last digits" in found.why
+
+
 def test_a_model_that_is_not_here_is_said(told):
     studio, data = told
     number = next(n for n, m in enumerate(data["messages"], 1) if m["role"] == "assistant")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from chat_app.errors import ValueflowError
 from chat_app.hives.encoder import Encoder, load_encoder
@@ -233,6 +234,20 @@ def seed_bank(chat_model: ChatModel, shared_cache) -> Bank:
 @pytest.fixture(scope="session")
 def seed_space(shared_cache) -> Space:
     return build_space(load_encoder("builtin"), load_vidb(), shared_cache)
+
+
+@pytest.mark.parametrize(
+    ("method", "whiten"), [("hives", None), ("hives", 0.3), ("mean_diff", None), ("pca", None)]
+)
+def test_the_number_of_threads_leaves_no_trace(method, whiten, seed_bank, seed_space) -> None:
+    """A vector is stored by its hash, and must come out the same in another process."""
+    values = ["svt/benevolence", "duty/fidelity"]
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            made = directions(seed_bank, seed_space, values, method=method, whiten=whiten)
+        found.append([made[value].hash for value in values])
+    assert found[0] == found[1]
 
 
 def test_built_in_model_separates_held_out_texts(seed_bank: Bank, seed_space: Space) -> None:

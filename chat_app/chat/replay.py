@@ -49,8 +49,8 @@ class Difference:
 @dataclass(frozen=True)
 class Replayed:
     """One reply: its ``number`` among the messages of the file, from 1. ``tokens``: how many of
-    it were drawn again; ``why``: a sentence where it was passed over, not possible, or where a
-    reason for the difference is known."""
+    it were drawn again; ``why``: a sentence where it was passed over, not possible, or made
+    under a vector that is not quite its own, and where a reason for the difference is known."""
 
     number: int
     id: str
@@ -176,9 +176,9 @@ def _once(
     number: int,
 ) -> Replayed:
     line = branch(messages, message.parent_id)
-    for steered in (message, *line):
-        if why := _not_the_vector(studio, steered):
-            return Replayed(number, message.id, "not possible", why)
+    steered = (message, *line)
+    if why := next(filter(None, (_not_the_vector(studio, m) for m in steered)), ""):
+        return Replayed(number, message.id, "not possible", why)
     continued = (message.steering or {}).get("continued", {}).get("tokens", 0)
     cut = message.status != "finished"
     try:
@@ -188,30 +188,47 @@ def _once(
         why = str(error) if isinstance(error, ValueflowError) else "Its settings cannot be read."
         return Replayed(number, message.id, "not possible", why)
     difference = _difference(studio.model, message, expected, got, cut)
+    why = _nearly(studio, steered)
     if difference is None:
-        return Replayed(number, message.id, "same", tokens=len(expected) - continued)
-    return Replayed(
-        number, message.id, "differs", _known_reason(message, got), len(got.tokens), difference
-    )
+        return Replayed(number, message.id, "same", why, len(expected) - continued)
+    why = _known_reason(message, got) or why
+    return Replayed(number, message.id, "differs", why, len(got.tokens), difference)
 
 
 def _not_the_vector(studio: "Studio", message: Message) -> str:
-    """Why the vector of ``message`` is not to be had exactly, "" where it is."""
-    sha256 = studio.model.info.sha256
-    if not message.vector_hash or message.model_sha256 != sha256:  # else it is read as words
-        return ""
-    vector = past_vector(studio, message)
-    if vector is not None and vector.hash == message.vector_hash:
+    """Why the vector of ``message`` is not to be had, "" where it is, or is but for its last
+    digits (``_nearly``)."""
+    if _has_its_vector(studio, message):
         return ""
     made, now = message.steering or {}, (studio.vidb.version, studio.encoder.version)
     then = (made.get("vidb"), made.get("encoder"))
     why = f"The control vector {message.vector_hash} cannot be made again"
     if then == now or None in then:
-        return f"{why}: its directions come out otherwise here."
+        return "" if past_vector(studio, message) else f"{why}."
     return (
         f"{why}: it came from the anchors {then[0]} and the encoder {then[1]}, and here are "
         f"{now[0]} and {now[1]} (--vidb and --hives choose others)."
     )
+
+
+def _has_its_vector(studio: "Studio", message: Message) -> bool:
+    sha256 = studio.model.info.sha256
+    if not message.vector_hash or message.model_sha256 != sha256:  # else it is read as words
+        return True
+    vector = past_vector(studio, message)
+    return vector is not None and vector.hash == message.vector_hash
+
+
+def _nearly(studio: "Studio", steered: Sequence[Message]) -> str:
+    """A sentence where a vector is not what it was to the last digit.
+
+    Another processor reads the anchors a little otherwise, and so did earlier versions. Whether
+    that matters is what the drawn tokens show.
+    """
+    lost = [m.vector_hash for m in steered if not _has_its_vector(studio, m)]
+    if not lost:
+        return ""
+    return f"The control vector {lost[0]} comes out otherwise here, if only in its last digits."
 
 
 def _drawn(

@@ -61,6 +61,9 @@ def _print(file: Path, made: "Replay") -> None:
         print(f"Message {reply.number} ({reply.id}) cannot be made again. {reply.why}")
     for reply in made.of("passed over"):
         print(f"Message {reply.number} ({reply.id}) is passed over. {reply.why}")
+    for reply in made.of("same"):
+        if reply.why:
+            print(f"Message {reply.number} ({reply.id}) came out the same. {reply.why}")
     if made.first_difference:
         _print_difference(made.first_difference)
     same, written = len(made.of("same")), len(made.replies) - len(made.of("passed over"))

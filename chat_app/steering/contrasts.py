@@ -7,6 +7,9 @@ From a layer's states H [n_texts, n_embd] of the activation bank, centred:
 ``mean_diff``  mean of supporting texts - mean of opposing texts of the value.
 ``pca``        the first principal component of paired differences, supporting - opposing text (as
                repeng's pca_diff), its sign such that supporting texts project higher.
+
+All in float64: how many threads multiply decides in which order a sum is added up, and a direction
+rounded to float32 afterwards has the same bits, hence the same name, whatever that order was.
 """
 
 from collections.abc import Sequence
@@ -31,9 +34,9 @@ def raw_directions(
     others: float = 0.0,
     seen: np.ndarray | None = None,
 ) -> np.ndarray:
-    """float32 [n_embd, n_values]: a column a value, of whatever length, pointing to support.
+    """float64 [n_embd, n_values]: a column a value, of whatever length, pointing to support.
 
-    ``states``: float32 [n_texts, n_embd] of one layer. ``whiten``: the ridge ρ of ``hives`` in
+    ``states``: float64 [n_texts, n_embd] of one layer. ``whiten``: the ridge ρ of ``hives`` in
     units of the states' mean variance, None for none. ``others``: what texts of other values weigh
     for ``hives`` (:func:`support`). ``seen``: bool [n_texts], the texts to use. Raises
     :class:`ValueflowError` where a value has nothing to be found from.
@@ -51,7 +54,7 @@ def raw_directions(
 
 
 def support(space: Space, value: str, others: float = 0.0) -> np.ndarray:
-    """y: float32 [n_texts], how much each VIDB text supports ``value``, for the covariance.
+    """y: float64 [n_texts], how much each VIDB text supports ``value``, for the covariance.
 
     For the value's own texts y = intensity / 10, which is known. For texts of other values y =
     λ z . a_v, their HIVES coordinate, a weak witness: λ is such that the squares of all of them
@@ -65,13 +68,13 @@ def support(space: Space, value: str, others: float = 0.0) -> np.ndarray:
     if value in space.supports:
         return _supported(space, space.supports[value])
     own = own_texts(space, value)
-    y = np.zeros(len(space.vidb.anchors), dtype=np.float32)
-    intensity = np.array([a.intensity for a in space.vidb.anchors], dtype=np.float32)
+    y = np.zeros(len(space.vidb.anchors))
+    intensity = np.array([a.intensity for a in space.vidb.anchors])
     y[own] = _centred(intensity[own] / 10)
     known = float(np.sum(y**2))
     wanted = others * known if known else 1.0
     if wanted and value in space.axes:
-        along = _centred((space.embeddings @ space.axes[value])[~own])
+        along = _centred((space.embeddings @ space.axes[value].astype(np.float64))[~own])
         size = float(np.sum(along**2))
         y[~own] = along * np.sqrt(wanted / size) if size else 0.0
     if not y.any():
@@ -81,7 +84,7 @@ def support(space: Space, value: str, others: float = 0.0) -> np.ndarray:
 
 def _supported(space: Space, worth: np.ndarray) -> np.ndarray:
     owners = np.array([a.value for a in space.vidb.anchors])
-    y = worth.astype(np.float32)
+    y = worth.astype(np.float64)
     for owner in np.unique(owners):
         y[owners == owner] = _centred(y[owners == owner])
     return y
@@ -94,15 +97,15 @@ def own_texts(space: Space, value: str) -> np.ndarray:
 
 
 def sides(space: Space, value: str) -> np.ndarray:
-    """float32 [n_texts]: the intensities of the value's own texts, 0 for all others."""
-    intensity = np.array([a.intensity for a in space.vidb.anchors], dtype=np.float32)
+    """float64 [n_texts]: the intensities of the value's own texts, 0 for all others."""
+    intensity = np.array([a.intensity for a in space.vidb.anchors])
     return intensity * own_texts(space, value)
 
 
 def _mean_weights(intensity: np.ndarray, value: str) -> np.ndarray:
     """c [n]: H' c is the mean of supporting texts less the mean of opposing ones."""
     supporting, opposing = _both_sides(intensity, value, "mean_diff")
-    c = np.zeros(len(intensity), dtype=np.float32)
+    c = np.zeros(len(intensity))
     c[supporting], c[opposing] = 1 / len(supporting), -1 / len(opposing)
     return c
 
@@ -120,7 +123,7 @@ def _first_component(states: np.ndarray, intensity: np.ndarray, value: str) -> n
     found: np.ndarray = components[0]
     if not np.abs(differences).max():
         return np.zeros_like(found)
-    return found * np.float32(np.sign((differences @ found).sum()) or 1)
+    return found * (np.sign((differences @ found).sum()) or 1)
 
 
 def _both_sides(intensity: np.ndarray, value: str, method: str) -> tuple[np.ndarray, np.ndarray]:
@@ -143,7 +146,7 @@ def _unmix(states: np.ndarray, raw: np.ndarray, ridge: float) -> np.ndarray:
     rho = ridge * float(np.trace(sigma)) / len(sigma)
     if not rho:  # the states are all the same
         return raw
-    return np.linalg.solve(sigma + rho * np.eye(len(sigma), dtype=np.float32), raw)
+    return np.linalg.solve(sigma + rho * np.eye(len(sigma)), raw)
 
 
 def _centred(numbers: np.ndarray) -> np.ndarray:

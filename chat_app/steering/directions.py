@@ -65,7 +65,7 @@ def directions(
         whiten = chosen_ridge(bank, space, steered, others) if method == "hives" else None
     found: dict[int, np.ndarray] = {}
     for layer, share in shares(bank, space, steered, spread).items():
-        states = bank.states[:, layer].astype(np.float32)
+        states = bank.states[:, layer].astype(np.float64)
         raw = raw_directions(states, space, values, method, whiten=whiten, others=others)
         if not (length := np.linalg.norm(raw, axis=0)).all():
             value = values[int(np.argmin(length))]

@@ -37,7 +37,7 @@ def separations(
     The area under the ROC curve: 0.5 chance, 1 perfect; the mean over the two halves of the
     texts, each judged by directions made from the other half.
     """
-    states = bank.states[:, layer].astype(np.float32)
+    states = bank.states[:, layer].astype(np.float64)
     values = sorted({a.value.partition(":")[0] for a in space.vidb.anchors})
     half = np.arange(len(states)) % 2 == 0
     areas: dict[str, list[float]] = {}
