@@ -110,6 +110,14 @@
 		}
 	});
 
+	// A reply that has come to a stand here may have gone on without us: its stream may be lost.
+	let shown = "";
+	setInterval(() => {
+		const now = busy() ? document.getElementById("vf-chat").textContent : "";
+		if (now && now === shown) document.getElementById("vf-lost")?.click();
+		shown = now;
+	}, 5000);
+
 	// What another tab has written meanwhile shows when one comes back to this one.
 	const look = () => {
 		if (document.visibilityState === "visible") document.getElementById("vf-look")?.click();

@@ -47,6 +47,13 @@ def wire(blocks: gr.Blocks, page: Page, opened: Iterable[Any]) -> None:
             tab.told = str(error)
             raise
 
+    def lost(open_id: str, tab: Tab) -> Any:
+        """The page has Stop and has heard nothing for a while: the stream to it may have broken."""
+        if tab.cancel:  # the reply is waited for still
+            return gr.skip()
+        tab.seen, tab.follows = None, True
+        return look(open_id, tab)
+
     changed = [page.box, page.chat, page.editing, *page.header]
     sent = page.box.submit(
         guarded(answer),
@@ -68,9 +75,9 @@ def wire(blocks: gr.Blocks, page: Page, opened: Iterable[Any]) -> None:
     switched = temporary_chat.wire(blocks, page)
     shown = (each.then for each in (sent, tried, acted, *switched, *opened))
     # Looking again and again needs no queue, and does without it what can be lost there.
-    for event in (page.watch.tick, page.look.click, *shown):
+    for event in (page.watch.tick, page.look.click, page.lost.click, *shown):
         event(
-            guarded(look, queued=False),
+            guarded(lost if event == page.lost.click else look, queued=False),
             [page.open_id, page.tab],
             [page.chat, page.watch, page.box],
             show_progress="hidden",

@@ -62,6 +62,7 @@ class Page:
     box: gr.Textbox
     act: gr.Button
     look: gr.Button
+    lost: gr.Button
     clip: gr.Textbox
     conversations: ConversationPanel
     model: ModelPanel
@@ -216,6 +217,7 @@ def lay_out(shared: Services) -> Page:
         )
         act = gr.Button("Act", visible="hidden", elem_id="vf-act")
         look = gr.Button("Look", visible="hidden", elem_id="vf-look")
+        lost = gr.Button("Lost", visible="hidden", elem_id="vf-lost")
         clip = gr.Textbox(visible="hidden", show_label=False)
     with gr.Sidebar(label="Profile", width=372, position="right", elem_id="vf-right"):
         profile = build_profile_panel()
@@ -238,6 +240,7 @@ def lay_out(shared: Services) -> Page:
         box=box,
         act=act,
         look=look,
+        lost=lost,
         clip=clip,
         conversations=conversations,
         model=model,
