@@ -45,6 +45,7 @@ def _wire_open(blocks: gr.Blocks, page: Page) -> list[Any]:
         guarded(begin),
         [page.open_id, page.tab, panel.view],
         [panel.list, *page.shown],
+        show_progress="hidden",
         js="(_, ...states) => [valueflow.asked(), ...states]",
     )
     chosen = panel.open.click(
