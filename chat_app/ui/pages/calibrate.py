@@ -137,7 +137,7 @@ def _wire_new(blocks: gr.Blocks, page: _Page) -> None:
     changes = [new.method, new.replies, new.questions, *new.values.values()]
     gr.on(
         [blocks.load, *(each.change for each in changes), new.own.blur],
-        estimate, new.inputs, new.estimate, queue=False, **quiet,
+        estimate, new.inputs, new.estimate, queue=False, trigger_mode="always_last", **quiet,
     )  # fmt: skip
     new.questions.input(
         lambda chosen: gr.Textbox(visible=chosen == "own"), new.questions, new.own, queue=False,
