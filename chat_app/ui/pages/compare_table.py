@@ -29,8 +29,8 @@ def table_html(found: Comparison) -> str:
     rows = "".join(_row(found, value) for value in found.values)
     return (
         '<div class="vf-table-box" tabindex="0" role="region" aria-label="Measured intensities">'
-        '<table class="vf-table"><caption>Asked → measured ± error, from −10 to +10. What is '
-        "grey was measured without being asked for.</caption>"
+        '<table class="vf-table"><caption><span>Asked → measured ± error, from −10 to +10. What '
+        "is grey was measured without being asked for.</span></caption>"
         f'<thead><tr><th scope="col">Value</th>{heads}</tr></thead><tbody>{rows}</tbody>'
         f"{_foot(found)}</table></div>"
     )

@@ -272,34 +272,35 @@ def _column(number: int, *, shown: bool) -> ColumnView:
     with gr.Column(
         visible=shown, elem_id=f"vf-column-{number}", elem_classes="vf-column", min_width=240
     ) as box:
-        with gr.Row(elem_classes="vf-asks"):
-            profile = gr.Dropdown(
-                list(names),
-                value=first,
-                label=f"{letter} · profile",
-                interactive=True,
-                elem_classes="vf-plain",
-                min_width=120,
-                scale=3,
-            )
-            method = gr.Dropdown(
-                list(_METHODS),
+        with gr.Column(elem_classes="vf-column-head"):
+            with gr.Row(elem_classes="vf-asks"):
+                profile = gr.Dropdown(
+                    list(names),
+                    value=first,
+                    label=f"{letter} · profile",
+                    interactive=True,
+                    elem_classes="vf-plain",
+                    min_width=120,
+                    scale=3,
+                )
+                method = gr.Dropdown(
+                    list(_METHODS),
+                    value="",
+                    label="Steer by",
+                    interactive=True,
+                    elem_classes="vf-plain",
+                    min_width=90,
+                    scale=2,
+                )
+            model = gr.Dropdown(
+                [LOADED],
                 value="",
-                label="Steer by",
+                label=f"{letter} · model",
                 interactive=True,
-                elem_classes="vf-plain",
-                min_width=90,
-                scale=2,
+                visible=False,
+                elem_classes="vf-plain vf-compare-model",
             )
-        model = gr.Dropdown(
-            [LOADED],
-            value="",
-            label=f"{letter} · model",
-            interactive=True,
-            visible=False,
-            elem_classes="vf-plain vf-compare-model",
-        )
-        wishes = gr.HTML(wishes_html(preset), js_on_load=None)
+            wishes = gr.HTML(wishes_html(preset), js_on_load=None)
         with gr.Column(visible=False, elem_classes="vf-answer") as reply:
             thought = gr.HTML("", js_on_load=None)
             text = gr.Markdown(
