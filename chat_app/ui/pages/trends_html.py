@@ -9,7 +9,7 @@ from chat_app.ui.chips import value_words
 from chat_app.ui.scale import capital, place
 from chat_app.ui.text import escape
 from chat_app.values.custom import value_label
-from chat_app.values.numerals import signed
+from chat_app.values.numerals import fixed, signed
 from chat_app.vidb.loading import HIGHEST, LOWEST
 
 _WIDTH, _HEIGHT = 360, 150
@@ -107,7 +107,7 @@ def _chart(line: Line) -> str:
     said = f"{label}: mean {signed(mean)} over {len(line.points)} replies"
     return (
         f'<figure class="vf-t-chart"><figcaption><b>{label}</b>'
-        f"<span>mean {signed(mean)}</span></figcaption>"
+        f"<span>mean {fixed(mean)}</span></figcaption>"
         f'<svg class="vf-chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{said}">'
         f'{grid}{turns}{targets}{errors}<polyline class="vf-c-line" points="{path}"/>'
         f'<g class="vf-c-dots">{dots}</g></svg></figure>'
@@ -128,7 +128,7 @@ def _strip(each: Summary) -> str:
         f'<span class="vf-d-track vf-t-track">{cells}<i class="vf-d-zero"></i>'
         f'<i class="vf-d-whisker" style="left:{low:.2f}%;width:{max(high - low, 0):.2f}%"></i>'
         f'<i class="vf-t-mean" style="left:{place(each.mean):.2f}%"></i>{target}</span>'
-        f'<span class="vf-d-value">{signed(each.mean)}</span></div>'
+        f'<span class="vf-d-value">{fixed(each.mean)}</span></div>'
     )
 
 
@@ -170,7 +170,7 @@ def _tr(
     apart = "–" if n == 1 else f"{spread:.1f}"
     return (
         f'<tr><th scope="row">{escape(capital(value_words(value)))}</th><td>{n:,}</td>'
-        f"<td>{asked}</td><td>{signed(mean)}</td><td>{apart}</td><td>{off}</td></tr>"
+        f"<td>{asked}</td><td>{fixed(mean)}</td><td>{apart}</td><td>{off}</td></tr>"
     )
 
 
