@@ -55,10 +55,12 @@ def wire(blocks: gr.Blocks, page: Page, opened: Iterable[Any]) -> None:
         return look(open_id, tab)
 
     changed = [page.box, page.chat, page.editing, *page.header]
+    # In another conversation one can ask while the reply to what was asked before is written.
     sent = page.box.submit(
         guarded(answer),
         [page.box, page.open_id, page.tab, *page.profile.inputs],
         changed,
+        trigger_mode="multiple",
         show_progress="hidden",
         concurrency_limit=None,
     )
@@ -67,6 +69,7 @@ def wire(blocks: gr.Blocks, page: Page, opened: Iterable[Any]) -> None:
         guarded(example),
         page.tab,
         [*changed, *page.profile.shown],
+        trigger_mode="multiple",
         show_progress="hidden",
         concurrency_limit=None,
     )

@@ -23,11 +23,12 @@ class Tab:
     """One browser tab, for what cannot wait for the database: its running reply and its view.
 
     ``view`` grows whenever another conversation is shown, so that a reply or a score of the
-    one before, still under way, is kept off the screen. ``seen`` is what it last found stored,
-    ``told`` the error that it last told of that, ``watches`` whether it looks again and again,
-    ``follows`` whether it shows a reply that another tab began, or this one before it was loaded
-    again. ``editing``: the message that the box has the words of. ``first``: the first message that
-    is on the screen. ``temporary``: the chat that is shown, where it is one that is not stored.
+    one before, still under way, is kept off the screen. ``cancel`` stops the reply that this view
+    began and follows. ``seen`` is what it last found stored, ``told`` the error that it last told
+    of that, ``watches`` whether it looks again and again, ``follows`` whether the box has Stop for
+    a reply that another tab began, or this one on an earlier view. ``editing``: the message that
+    the box has the words of. ``first``: the first message that is on the screen. ``temporary``:
+    the chat that is shown, where it is one that is not stored.
     """
 
     view: int = 0
@@ -41,8 +42,13 @@ class Tab:
     cancel: threading.Event | None = None
 
     def turn_page(self) -> None:
-        """Another conversation is shown from here on; a temporary one is forgotten."""
+        """Another conversation is shown from here on; a temporary one is forgotten.
+
+        A reply that is under way goes on by itself.
+        """
         self.view += 1
+        if self.cancel:
+            self.cancel, self.follows = None, True
         self.seen, self.told, self.editing, self.first = None, "", "", ""
         self.leave()
 

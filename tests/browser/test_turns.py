@@ -172,6 +172,51 @@ def test_a_reply_goes_on_without_its_page_and_is_stopped_there(
     assert other.outside == []
 
 
+def test_another_chat_begins_while_a_reply_is_written(endless: ChatPage, babbler: Server):
+    page, stop = endless.page, endless.page.locator("#vf-box .stop-button")
+
+    def go_to(conversation: str) -> None:
+        page.locator(f'.vf-row[data-id="{conversation}"] .vf-link').click()
+
+    endless.write("Tell me about friendship.")
+    endless.wait_for_words()
+    first = endless.conversation
+    page.locator("#vf-new").click()
+    expect(endless.questions).to_have_count(0)
+    endless.write("Tell me about home.")
+    expect(endless.questions).to_contain_text("Tell me about home.")
+    endless.wait_for_words()
+    second = endless.conversation
+    assert second != first
+
+    # Both grow, each on its own page.
+    (early,) = _replies(babbler.home, first)
+    length = len(words(endless).inner_text())
+    expect(words(endless)).to_have_text(at_least(length + 40))
+    expect(endless.questions).to_have_text([re.compile("Tell me about home.")])
+    (now,) = _replies(babbler.home, first)
+    assert len(now) > len(early)
+    assert now.startswith(early)
+    go_to(first)
+    expect(endless.questions).to_have_text([re.compile("Tell me about friendship.")])
+    expect(words(endless)).to_have_text(at_least(len(now) + 40))
+    expect(stop).to_be_visible()
+
+    # Stop is about what is shown.
+    page.keyboard.press("Escape")
+    endless.wait_until_ready()
+    expect(endless.replies).to_contain_text("Stopped before the end.")
+    go_to(second)
+    expect(endless.questions).to_have_text([re.compile("Tell me about home.")])
+    expect(stop).to_be_visible()
+    length = len(words(endless).inner_text())
+    expect(words(endless)).to_have_text(at_least(length + 40))
+    page.keyboard.press("Escape")
+    endless.wait_until_ready()
+    expect(endless.replies).to_contain_text("Stopped before the end.")
+    expect(endless.questions).to_have_count(1)
+
+
 def test_what_is_left_when_the_server_is_killed_in_a_reply(
     context: BrowserContext, babbler: Server, tmp_path: Path
 ):
