@@ -63,3 +63,9 @@ def test_a_reply_whose_stream_breaks_goes_on_and_can_be_stopped(
     chat.page.keyboard.press("Escape")
     chat.wait_until_ready()
     expect(chat.replies).to_contain_text("Stopped before the end.")
+    chat.write("And then?")
+    expect(chat.replies).to_have_count(2, timeout=PATIENCE_MS)
+    chat.wait_for_words()
+    chat.page.keyboard.press("Escape")
+    chat.wait_until_ready()
+    assert chat.errors == []
