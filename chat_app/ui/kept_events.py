@@ -133,14 +133,14 @@ def _wire_shared(page: Page) -> None:
             {"name": f"{name}.profile.json", "type": "application/json", "text": text}
         )
 
-    def show(text: str) -> dict[Any, Any]:
+    def show(text: str) -> Any:
         if not text.strip():
-            return {}
+            return gr.skip()
         profile = shared_profile(text)
         gr.Info(f"“{escape(profile.name)}” is on the panel; Save keeps it.", duration=4)
         return {kept.paste: "", **panel.show(profile)}
 
-    def upload(path: str) -> dict[Any, Any]:
+    def upload(path: str) -> Any:
         try:
             return show(taken(path, _LARGEST_FILE).read_text(encoding="utf-8-sig"))
         except UnicodeDecodeError:

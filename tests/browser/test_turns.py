@@ -57,6 +57,7 @@ def test_another_reply_another_question_and_back(chat: ChatPage):
     expect(box).to_have_value("")
     act(chat.questions.last, "edit")
     expect(box).to_have_value(QUESTION)
+    expect(box).to_be_focused()
     box.fill("Should I lend my sister money?")
     box.press("Shift+Enter")
     box.press_sequentially("She asked.")
@@ -71,6 +72,7 @@ def test_another_reply_another_question_and_back(chat: ChatPage):
     # A reply in one's own words.
     act(reply, "edit")
     expect(box).not_to_have_value("")
+    expect(box).to_be_focused()
     box.fill("Only what you can spare.")
     box.press("Enter")
     expect(words(chat)).to_have_text("Only what you can spare.")
