@@ -2,7 +2,8 @@
 // open, and which the server ends when nothing is left in the queue. What joins after the server's
 // end but before the page has heard of it would be answered into nothing. So the page is told that
 // something has joined only when the stream has spoken of it, or is closed here too. A stream that
-// just breaks off counts as ended.
+// just breaks off counts as ended. One that the page itself closed ends without an error, which
+// Gradio would take for a lost connection of whatever has joined since, and load the page again.
 (() => {
 	const ask = window.fetch;
 	const ID = /"event_id":"(\w+)"/g;
@@ -42,25 +43,31 @@
 	}
 
 	async function listen(input, init) {
-		const one = opened(init?.signal ?? input.signal);
+		const signal = init?.signal ?? input.signal;
+		const one = opened(signal);
 		stream = one;
-		try {
-			const response = await ask(input, init);
-			const body = new TransformStream({
-				transform: (chunk, out) => {
-					one.hear(chunk);
-					out.enqueue(chunk);
-				},
-				flush: (out) => {
-					one.close();
-					out.enqueue(END);
-				},
-			});
-			return new Response(response.body.pipeThrough(body), response);
-		} catch (error) {
+		const response = await ask(input, init).catch((error) => {
 			one.close();
 			throw error;
-		}
+		});
+		const reader = response.body.getReader();
+		const body = new ReadableStream({
+			async pull(out) {
+				try {
+					const { done, value } = await reader.read();
+					if (value) one.hear(value);
+					else one.close();
+					out.enqueue(done ? END : value);
+					if (done) out.close();
+				} catch (error) {
+					one.close();
+					if (signal?.aborted) out.close();
+					else out.error(error);
+				}
+			},
+			cancel: () => reader.cancel().catch(() => {}),
+		});
+		return new Response(body, response);
 	}
 
 	async function join(input, init) {
