@@ -65,8 +65,9 @@ def _lay_out_pages(shared: Services) -> gr.Blocks:
 
 def _show_progress_nowhere(blocks: gr.Blocks, idle: gr.Textbox) -> None:
     """Where an event is to show no progress, the browser would still note each of its steps with
-    everything that any event so far has changed, a copy of all that is shown there included: half
-    of the time that opening a conversation takes. So it notes them with ``idle`` alone."""
+    everything that any event so far has changed, a copy of all that is shown there included: more
+    than a quarter of its work when a conversation is opened. So it notes them with ``idle`` alone.
+    """
     for event in blocks.fns.values():
         if event.show_progress == "hidden":
             event.show_progress_on = [idle]
