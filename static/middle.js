@@ -30,9 +30,11 @@
 			area.setSelectionRange(area.value.length, area.value.length);
 		},
 		// What is said now is seen, wherever one has read; at the end, Gradio stays there by itself.
-		toEnd: () => {
-			const area = document.querySelector("#vf-chat .bubble-wrap");
-			if (area) area.scrollTop = area.scrollHeight;
+		toEnd,
+		// A conversation that was opened shows its end, while its messages are laid out too.
+		opened: () => {
+			toEnd();
+			setTimeout(whileLaidOut(toEnd), 600);
 		},
 		// After an act: what was copied, or the words that are to be edited.
 		done: (text) => {
@@ -59,23 +61,18 @@
 		document.getElementById("vf-act")?.click();
 	}
 
-	let grown = () => {};
+	const chatArea = () => document.querySelector("#vf-chat .bubble-wrap");
 
-	// Messages that come in above leave those that are being read where they are, whatever Gradio
-	// scrolls to while it lays them out.
-	function keepPlace() {
-		const area = document.querySelector("#vf-chat .bubble-wrap");
-		const place = (each) => each.getBoundingClientRect().top - area.getBoundingClientRect().top;
-		const messages = () => [...area.querySelectorAll(".vf-acts[data-message]")];
-		const before = messages();
-		const read = before.find((each) => place(each) > 0);
-		if (!read) return;
-		const [id, at] = [read.dataset.message, place(read)];
-		const settle = () => {
-			const now = messages();
-			const same = now.find((each) => each.dataset.message === id);
-			if (same && now.length > before.length) area.scrollTop += place(same) - at;
-		};
+	function toEnd() {
+		const area = chatArea();
+		if (area) area.scrollTop = area.scrollHeight;
+	}
+
+	// Calls `settle` whenever something in the chat changes or Gradio scrolls it, until the person
+	// does something (once it is `begun`) or what is returned is called.
+	function whileLaidOut(settle, begun = () => true) {
+		const area = chatArea();
+		if (!area) return () => {};
 		const laid = new MutationObserver(settle);
 		const inputs = ["wheel", "touchmove", "keydown", "pointerdown"];
 		const leave = () => {
@@ -83,10 +80,31 @@
 			area.removeEventListener("scroll", settle);
 			for (const input of inputs) removeEventListener(input, moved, true);
 		};
-		const moved = () => messages().length > before.length && leave();
+		const moved = () => begun() && leave();
 		laid.observe(area, { childList: true, subtree: true });
 		area.addEventListener("scroll", settle);
 		for (const input of inputs) addEventListener(input, moved, { capture: true, passive: true });
+		return leave;
+	}
+
+	let grown = () => {};
+
+	// Messages that come in above leave those that are being read where they are, whatever Gradio
+	// scrolls to while it lays them out.
+	function keepPlace() {
+		const area = chatArea();
+		const place = (each) => each.getBoundingClientRect().top - area.getBoundingClientRect().top;
+		const messages = () => [...area.querySelectorAll(".vf-acts[data-message]")];
+		const before = messages();
+		const read = before.find((each) => place(each) > 0);
+		if (!read) return;
+		const [id, at] = [read.dataset.message, place(read)];
+		const come = () => messages().length > before.length;
+		const settle = () => {
+			const same = messages().find((each) => each.dataset.message === id);
+			if (same && come()) area.scrollTop += place(same) - at;
+		};
+		const leave = whileLaidOut(settle, come);
 		grown = () => setTimeout(leave, 600);
 	}
 

@@ -1,9 +1,10 @@
 // Gradio answers over one stream, which a page opens when something joins the queue unless it has one
 // open, and which the server ends when nothing is left in the queue. What joins after the server's
 // end but before the page has heard of it would be answered into nothing. So the page is told that
-// something has joined only when the stream has spoken of it, or is closed here too. A stream that
-// just breaks off counts as ended. One that the page itself closed ends without an error, which
-// Gradio would take for a lost connection of whatever has joined since, and load the page again.
+// something has joined only when the stream has spoken of it, or when Gradio has closed it, which
+// it does by its signal some time after it was given the end. A stream that just breaks off counts
+// as ended. One that the page itself closed ends without an error, which Gradio would take for a
+// lost connection of whatever has joined since, and load the page again.
 (() => {
 	const ask = window.fetch;
 	const ID = /"event_id":"(\w+)"/g;
@@ -24,12 +25,13 @@
 			if (stream === one) stream = null;
 			news();
 		};
-		signal?.addEventListener("abort", one.close);
+		signal.addEventListener("abort", one.close);
 		return one;
 	}
 
 	function heard(id) {
 		const one = stream;
+		if (!one) return null;
 		return new Promise((done) => {
 			const look = () => {
 				if (stream === one && !one.spoken.has(id)) return;
@@ -56,13 +58,12 @@
 				try {
 					const { done, value } = await reader.read();
 					if (value) one.hear(value);
-					else one.close();
 					out.enqueue(done ? END : value);
 					if (done) out.close();
 				} catch (error) {
+					if (signal.aborted) return out.close();
 					one.close();
-					if (signal?.aborted) out.close();
-					else out.error(error);
+					out.error(error);
 				}
 			},
 			cancel: () => reader.cancel().catch(() => {}),
@@ -72,7 +73,7 @@
 
 	async function join(input, init) {
 		const response = await ask(input, init);
-		if (stream && response.ok) await heard((await response.clone().json()).event_id);
+		if (response.ok) await heard((await response.clone().json()).event_id);
 		return response;
 	}
 

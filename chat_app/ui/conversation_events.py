@@ -62,7 +62,10 @@ def _wire_open(blocks: gr.Blocks, page: Page) -> list[Any]:
     )
     panel.new.click(None, js="() => valueflow.close('left')")
     page.open_id.change(
-        None, page.open_id, None, js="(id) => {valueflow.address(id); valueflowLeft.mark(id);}"
+        None,
+        page.open_id,
+        None,
+        js="(id) => {valueflow.address(id); valueflowLeft.mark(id); vfMiddle.opened();}",
     )
     # Where the address named no conversation that is kept, the open one stays none.
     loaded.then(None, page.open_id, None, js="(id) => valueflow.address(id, true)")

@@ -136,10 +136,11 @@ def test_a_reply_stays_in_its_own_conversation(endless: ChatPage):
     time.sleep(0.5)
     expect(endless.questions).to_have_count(0)
     expect(endless.replies).to_have_count(0)
+    expect(endless.page.locator("#vf-box .submit-button")).to_be_visible()
+    endless.page.locator("#vf-conversations").get_by_text("money").click()
+    endless.wait_for_words()
     endless.page.locator("#vf-box .stop-button").click()
     endless.wait_until_ready()
-    expect(endless.questions).to_have_count(0)
-    endless.page.locator("#vf-conversations").get_by_text("money").click()
     expect(endless.replies).to_contain_text("Stopped before the end.")
 
 

@@ -1,6 +1,7 @@
 """The stream over which the page is answered: what gets lost on it is not lost to the person."""
 
-from playwright.sync_api import BrowserContext, expect
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import PATIENCE_MS, ChatPage, Server
 from tests.browser.test_turns import at_least, words
@@ -69,3 +70,61 @@ def test_a_reply_whose_stream_breaks_goes_on_and_can_be_stopped(
     chat.page.keyboard.press("Escape")
     chat.wait_until_ready()
     assert chat.errors == []
+
+
+# A server and a Gradio in the test's hands: `serve` is the server's side of the stream, `answer`
+# begins to answer what has joined and `id` goes on to the end, and what the page got of that is in
+# `joined`.
+_BY_HAND = """
+(() => {
+    window.joined = [];
+    window.fetch = (input) => new Promise((done) => {
+        if (input.url.endsWith("/queue/join"))
+            window.answer = () => done(new Response(new ReadableStream({ start: (out) => {
+                window.id = () => {
+                    out.enqueue(new TextEncoder().encode('{"event_id":"e1"}'));
+                    out.close();
+                };
+            } })));
+        else done(new Response(new ReadableStream({ start: (out) => { window.serve = out; } })));
+    });
+})();
+"""
+_ENDED = """async () => {
+    window.control = new AbortController();
+    const stream = new Request("http://here/queue/data", { signal: control.signal });
+    window.read = (await fetch(stream)).body.getReader();
+    fetch(new Request("http://here/queue/join")).then(
+        () => joined.push("answered"), (error) => joined.push(String(error)));
+    serve.enqueue(new TextEncoder().encode('data: {"msg":"close_stream"}\\n\\n'));
+    await read.read();
+}"""
+_MOMENT = "() => new Promise((done) => setTimeout(done, 300))"
+
+
+@pytest.fixture
+def by_hand(context: BrowserContext) -> Page:
+    page = context.new_page()
+    page.goto("data:text/html,")
+    page.evaluate(_BY_HAND)
+    page.add_script_tag(path="static/stream.js")
+    page.evaluate(_ENDED)
+    return page
+
+
+def test_a_join_waits_until_gradio_has_closed_the_stream_that_ended(by_hand: Page):
+    by_hand.evaluate("serve.close(); read.read()")
+    by_hand.evaluate("answer(); id()")
+    by_hand.evaluate(_MOMENT)
+    assert by_hand.evaluate("joined") == []
+    by_hand.evaluate("control.abort()")
+    by_hand.wait_for_function("joined.length")
+    assert by_hand.evaluate("joined") == ["answered"]
+
+
+def test_a_join_that_is_answered_while_gradio_closes_the_stream_is_heard_of(by_hand: Page):
+    by_hand.evaluate("answer()")
+    by_hand.evaluate("control.abort()")
+    by_hand.evaluate("id()")
+    by_hand.wait_for_function("joined.length")
+    assert by_hand.evaluate("joined") == ["answered"]
