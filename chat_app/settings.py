@@ -31,6 +31,10 @@ def data_path(*parts: str) -> Path:
     return BUILTIN.joinpath(*parts)
 
 
+# What would be computed for the built-in models at first and kept in the cache folder then, by the
+# names that it has there: ``python -m training.keep_builtin`` makes it.
+SHIPPED = data_path("models", "kept")
+
 # What the Settings page may change; where data lies is the command line's.
 EDITABLE = (
     "n_ctx",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
-from chat_app.settings import Settings
+from chat_app.settings import SHIPPED, Settings
 
 if TYPE_CHECKING:
     from chat_app.db.database import Database
@@ -134,7 +134,8 @@ class Studio:
         """The model's hidden states on the anchors: made once for a model, then kept on disk."""
         from chat_app.steering.bank import build_bank
 
-        return build_bank(self.model, self.vidb, self.settings.cache_dir, self._reading)
+        cache = self.settings.cache_dir
+        return build_bank(self.model, self.vidb, cache, self._reading, shipped=SHIPPED)
 
     def _reading(self, done: int, of: int) -> None:
         if self.progress:
@@ -237,7 +238,7 @@ class Studio:
             return self.space
         cache = self.settings.cache_dir
         encoder = load_encoder("general", device=self.settings.hives_device, cache_dir=cache)
-        return build_space(encoder, self.vidb, cache, self._embedding)
+        return build_space(encoder, self.vidb, cache, self._embedding, shipped=SHIPPED)
 
     def ranker(self, name: str) -> "Ranker":
         """The ranker of that name, "hives", "llm" or "remote", made once.
@@ -266,7 +267,8 @@ class Studio:
     def space(self) -> "Space":
         from chat_app.hives.space import build_space
 
-        return build_space(self.encoder, self.vidb, self.settings.cache_dir, self._embedding)
+        cache = self.settings.cache_dir
+        return build_space(self.encoder, self.vidb, cache, self._embedding, shipped=SHIPPED)
 
     def _embedding(self, done: int, of: int) -> None:
         if self.progress:

@@ -101,7 +101,7 @@ def model_encoder(model: "SentenceTransformer", name: str) -> Encode:
     """A model in memory as an ``Encode``, read as ``hives.encoder`` reads one."""
     from chat_app.hives.encoder import Encoder
 
-    return Encoder(model, name, "").encode
+    return Encoder(lambda: (model, None), name, "").encode
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

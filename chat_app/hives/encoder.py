@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chat_app.hives.encoder_files import (
+    BUILT_IN,
     EncoderError,
     encoder_folder,
     folder_version,
@@ -37,33 +38,52 @@ _TOKENS = {"cpu": 2048, "mps": 8192, "cuda": 32768}
 _MOST_TEXTS = 256
 
 
+Loaded = tuple["SentenceTransformer", Head | None]
+
+
 class Encoder:
-    """A loaded encoder.
+    """An encoder; ``load`` makes it when it is first asked for more than what names it.
 
     name: what it was asked for by; version: 12 hex digits of a hash over its files (and its
     numbers' precision where that is not float32), so that cached embeddings never outlive what
-    made them; dim: length of its vectors; prompt: what is put before each text; held_out: the
-    share of texts, by ``dataset.held_out``, that it was kept from in training, 0 if unknown;
-    head: what reads intensities off its vectors, where one comes with it.
+    made them; held_out: the share of texts, by ``dataset.held_out``, that it was kept from in
+    training, 0 if unknown.
     """
 
     def __init__(
-        self,
-        model: "SentenceTransformer",
-        name: str,
-        version: str,
-        held_out: float = 0.0,
-        head: Head | None = None,
+        self, load: Callable[[], Loaded], name: str, version: str, held_out: float = 0.0
     ) -> None:
-        dim = model.get_embedding_dimension()
-        if dim is None:
-            raise EncoderError(f"{name} does not say how long its embeddings are.")
-        self._model = model
+        self._load = load
+        self._loaded: Loaded | None = None
         # Fast tokenizers keep padding settings in shared state and fail when two threads meet.
-        self._lock = threading.Lock()
-        self.name, self.version, self.dim = name, version, dim
-        self.held_out, self.head = held_out, head
-        self.prompt = text_prompt(model.prompts, model.default_prompt_name)
+        self._lock, self._loading = threading.Lock(), threading.Lock()
+        self.name, self.version, self.held_out = name, version, held_out
+
+    def loaded(self) -> Loaded:
+        """The model and its head, loaded now if need be. Raises EncoderError."""
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = self._load()
+        return self._loaded
+
+    @property
+    def _model(self) -> "SentenceTransformer":
+        return self.loaded()[0]
+
+    @property
+    def head(self) -> Head | None:
+        """What reads intensities off its vectors, where one comes with it."""
+        return self.loaded()[1]
+
+    @property
+    def dim(self) -> int:
+        """The length of its vectors."""
+        return _dim(self._model)
+
+    @property
+    def prompt(self) -> str:
+        """What is put before each text."""
+        return text_prompt(self._model.prompts, self._model.default_prompt_name)
 
     @property
     def device(self) -> str:
@@ -151,38 +171,58 @@ def load_encoder(
 ) -> Encoder:
     """The encoder at ``source``: "builtin", a folder, or a Hugging Face id ("org/name").
 
-    ``device``: "auto" (CUDA, else Metal, else the processor) or what torch calls one. A local
-    folder is read without touching the network, and no code that comes with a model is ever run.
-    ``cache_dir`` keeps the hashes of large files; ``progress(what, bytes done, in all)`` is told
-    of a download. Raises EncoderError, and HubError where it cannot be fetched.
+    ``device``: "auto" (CUDA, else Metal, else the processor; for what comes with the program the
+    processor) or what torch calls one. A local folder is read without touching the network, and no
+    code that comes with a model is ever run. ``cache_dir`` keeps the hashes of large files;
+    ``progress(what, bytes done, in all)`` is told of a download. Raises EncoderError (of what comes
+    with the program, when it is first used), and HubError where it cannot be fetched.
     """
     folder = encoder_folder(source, progress)
+    if source in BUILT_IN and device in ("auto", "cpu"):
+        # These are small, and the calibration that comes with the program holds for their float32
+        # alone. So it is known what they would be without torch, whose import takes seconds: a
+        # first reply needs no more than what is kept of them.
+        version = _version(folder, "float32", cache_dir)
+        return Encoder(lambda: _open(folder, _device("cpu")), source, version, kept_from(folder))
+    chosen = _device(device)
+    loaded = _open(folder, chosen)
+    version = _version(folder, str(_dtype(chosen)).removeprefix("torch."), cache_dir)
+    return Encoder(lambda: loaded, source, version, kept_from(folder))
 
+
+def _open(folder: Path, device: "torch.device") -> Loaded:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
-    chosen = _device(device)
-    dtype = _dtype(chosen)
+    dtype = _dtype(device)
     try:
         model = SentenceTransformer(
             str(folder),
-            device=str(chosen),
+            device=str(device),
             local_files_only=True,
             trust_remote_code=False,
             model_kwargs={"dtype": dtype},
         )
         # Layers beside the transformer (a projection, static vectors) come as their file has them.
         model = model.to(dtype=dtype).eval()
+        dim = _dim(model)
+    except EncoderError:
+        raise
     except Exception as error:  # whatever a damaged folder makes the libraries raise
         raise EncoderError(f"The encoder in {folder} cannot be loaded: {line(error)}") from error
     try:
-        head = read_head(folder, model.get_embedding_dimension() or 0)
+        return model, read_head(folder, dim)
     except HeadError as error:
         raise EncoderError(str(error)) from error
-    version = _version(folder, dtype, cache_dir)
-    return Encoder(model, source, version, kept_from(folder), head)
+
+
+def _dim(model: "SentenceTransformer") -> int:
+    dim = model.get_embedding_dimension()
+    if dim is None:
+        raise EncoderError("This encoder does not say how long its embeddings are.")
+    return dim
 
 
 def _device(wanted: str) -> "torch.device":
@@ -217,8 +257,8 @@ def _dtype(device: "torch.device") -> "torch.dtype":
     return torch.bfloat16 if major >= 8 else torch.float16 if major >= 7 else torch.float32
 
 
-def _version(folder: Path, dtype: "torch.dtype", cache_dir: Path | None) -> str:
-    files, precision = folder_version(folder, cache_dir), str(dtype).removeprefix("torch.")
+def _version(folder: Path, precision: str, cache_dir: Path | None) -> str:
+    files = folder_version(folder, cache_dir)
     if precision == "float32":
         return files[:12]
     return hashlib.sha256(f"{files} {precision}".encode()).hexdigest()[:12]

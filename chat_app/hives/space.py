@@ -64,14 +64,24 @@ def value_axis(
 
 
 def build_space(
-    encoder: Encoder, vidb: Vidb, cache_dir: Path | None, progress: Progress | None = None
+    encoder: Encoder,
+    vidb: Vidb,
+    cache_dir: Path | None,
+    progress: Progress | None = None,
+    *,
+    shipped: Path | None = None,
 ) -> Space:
-    """Embed VIDB's texts (or read them from ``cache_dir``) and compute the value axes.
+    """Embed VIDB's texts (or read them from ``cache_dir`` or what is ``shipped``) and compute the
+    value axes.
 
     ``progress(done, total)`` counts the texts that are embedded; none where all were kept. The
     axes are means of what is kept, which takes no time worth keeping them for.
     """
-    embeddings = _embeddings(encoder, vidb, cache_dir, progress)
+    name = f"vidb-{vidb.version}-{encoder.version}.npz"
+    embeddings = _kept(shipped / name, len(vidb.anchors)) if shipped else None
+    if embeddings is None:
+        path = cache_dir / name if cache_dir else None
+        embeddings = embedded(encoder, vidb.texts, path, progress)
     rows: dict[str, list[int]] = {}
     for row, anchor in enumerate(vidb.anchors):
         rows.setdefault(anchor.value, []).append(row)
@@ -87,13 +97,6 @@ def build_space(
     return Space(encoder, vidb, embeddings, axes)
 
 
-def _embeddings(
-    encoder: Encoder, vidb: Vidb, cache_dir: Path | None, progress: Progress | None
-) -> NDArray[np.float32]:
-    path = cache_dir / f"vidb-{vidb.version}-{encoder.version}.npz" if cache_dir else None
-    return embedded(encoder, vidb.texts, path, progress)
-
-
 def embedded(
     encoder: Encoder, texts: Sequence[str], path: Path | None, progress: Progress | None = None
 ) -> NDArray[np.float32]:
@@ -103,9 +106,8 @@ def embedded(
     """
     if path is None:
         return encoder.encode(texts, progress)
-    cached = _read(path)
-    if cached is not None and cached.shape == (len(texts), encoder.dim):
-        return cached
+    if (kept := _kept(path, len(texts))) is not None:
+        return kept
     embeddings = encoder.encode(texts, progress)
     try:
         _write(path, embeddings)
@@ -115,10 +117,12 @@ def embedded(
     return embeddings
 
 
-def _read(path: Path) -> NDArray[np.float32] | None:
+def _kept(path: Path, n: int) -> NDArray[np.float32] | None:
+    """The vectors of ``n`` texts in ``path``, None where there are none, or not as many."""
     try:
         with np.load(path) as stored:
-            return np.asarray(stored["embeddings"], dtype=np.float32)
+            rows = np.asarray(stored["embeddings"], dtype=np.float32)
+            return rows if rows.ndim == 2 and len(rows) == n else None
     except FileNotFoundError:
         return None
     except (

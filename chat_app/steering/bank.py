@@ -61,20 +61,22 @@ def build_bank(
     progress: Callable[[int, int], None] | None = None,
     *,
     read: Read = "mean",
+    shipped: Path | None = None,
 ) -> Bank:
-    """Read VIDB's texts through ``model``, or take them from ``cache_dir``.
+    """Read VIDB's texts through ``model``, or take them from ``cache_dir`` or what is ``shipped``.
 
     The cached file is named by the model and by the very tokens that were read, so that another
     VIDB, template or wording of the prompts makes another one. ``progress(done, of)`` counts texts.
     """
     readings = [reading(model, anchor, read) for anchor in vidb.anchors]
     unique = list(dict.fromkeys(readings))
-    path = cache_dir / f"bank-{_key(model, unique)}.npz" if cache_dir else None
-    stored = _load(path, (len(unique), model.n_layer, model.n_embd)) if path else None
+    name, shape = f"bank-{_key(model, unique)}.npz", (len(unique), model.n_layer, model.n_embd)
+    found = (_load(folder / name, shape) for folder in (cache_dir, shipped) if folder)
+    stored = next((each for each in found if each), None)
     if stored is None:
         stored = _read(model, unique, progress)
-        if path:
-            _save(path, *stored)
+        if cache_dir:
+            _save(cache_dir / name, *stored)
     elif progress:
         progress(len(unique), len(unique))
     states, norms = stored
