@@ -32,10 +32,7 @@
 		// What is said now is seen, wherever one has read; at the end, Gradio stays there by itself.
 		toEnd,
 		// A conversation that was opened shows its end, while its messages are laid out too.
-		opened: () => {
-			toEnd();
-			setTimeout(whileLaidOut(toEnd), 600);
-		},
+		opened: () => setTimeout(whileLaidOut(toEnd), 600),
 		// After an act: what was copied, or the words that are to be edited.
 		done: (text) => {
 			if (last.act === "copy") {
@@ -68,22 +65,32 @@
 		if (area) area.scrollTop = area.scrollHeight;
 	}
 
-	// Calls `settle` whenever something in the chat changes or Gradio scrolls it, until the person
-	// does something (once it is `begun`) or what is returned is called.
+	// Calls `settle` before each picture in which something in the chat has changed or Gradio has
+	// scrolled it, the next one first, until the person does something (once it is `begun`) or what
+	// is returned is called.
 	function whileLaidOut(settle, begun = () => true) {
 		const area = chatArea();
 		if (!area) return () => {};
-		const laid = new MutationObserver(settle);
+		let next = 0;
+		const soon = () => {
+			next ||= requestAnimationFrame(() => {
+				next = 0;
+				settle();
+			});
+		};
+		const laid = new MutationObserver(soon);
 		const inputs = ["wheel", "touchmove", "keydown", "pointerdown"];
 		const leave = () => {
 			laid.disconnect();
-			area.removeEventListener("scroll", settle);
+			cancelAnimationFrame(next);
+			area.removeEventListener("scroll", soon);
 			for (const input of inputs) removeEventListener(input, moved, true);
 		};
 		const moved = () => begun() && leave();
 		laid.observe(area, { childList: true, subtree: true });
-		area.addEventListener("scroll", settle);
+		area.addEventListener("scroll", soon);
 		for (const input of inputs) addEventListener(input, moved, { capture: true, passive: true });
+		soon();
 		return leave;
 	}
 

@@ -3,6 +3,15 @@
 	// Found anew each time: Gradio makes the elements after this script has run.
 	const at = (selector) => document.querySelector(selector);
 	let words = null;
+	const places = []; // where the sliders stand that were ever moved
+
+	window.vfProfile = {
+		moved: (slider, to) => {
+			places[slider] = to;
+			valueflow.soon("vf-changed");
+		},
+		places: () => JSON.stringify(Array.from(places, (place) => place ?? 0)),
+	};
 
 	function known() {
 		const held = at("#vf-search-words [data-words]");

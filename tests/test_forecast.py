@@ -1,5 +1,7 @@
 """What the page says of a profile before its first reply, and that saying it loads nothing."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from chat_app.chat.forecast import Forecast, Reach, forecast, known_calibration, reach
 from chat_app.chat.studio import Studio
+from chat_app.errors import ValueflowError
 from chat_app.settings import settings
 from chat_app.ui.marks import legend_html, marks_html, outlook_html
 from chat_app.ui.own_values import Own
@@ -89,8 +92,18 @@ def test_the_strength_is_a_factor_on_what_is_asked_for(target, percent):
     sliders = [0.0] * len(STEERED)
     sliders[2] = target
     own = Own(("custom/living simply",))
-    asked = read_profile("", "", (), "vector", percent, own, *sliders, 5.0).targets
+    asked = read_profile("", "", (), "vector", percent, own, json.dumps([*sliders, 5])).targets
     wanted = max(-10, min(10, target * percent / 100))
     assert asked.get(STEERED[2], 0) == pytest.approx(wanted, abs=0.051)
     assert asked.get("custom/living simply", 0) == pytest.approx(5 * percent / 100, abs=0.051)
     assert all(asked.values())
+
+
+@pytest.mark.parametrize("places", ["", "{", "7", '["x"]', "[[1]]", "[null]", "[" * 100_000])
+def test_places_that_no_page_would_tell_are_refused(places):
+    with pytest.raises(ValueflowError, match="reload it"):
+        read_profile("", "", (), "vector", 100, Own(), places)
+
+
+def test_sliders_that_the_page_has_not_heard_of_stand_at_0():
+    assert read_profile("", "", (), "vector", 100, Own(), "[0, 3]").targets == {STEERED[1]: 3.0}

@@ -61,7 +61,8 @@ def test_the_page_keeps_it_for_when_the_sliders_are_where_they_were():
     def shown(**moved: float) -> Profile:
         wanted = {**TARGETS, **{f"svt/{name}": t for name, t in moved.items()}}
         sliders = [wanted.get(value, 0) for value in STEERED]
-        return read_profile("kind", "", PROFILE.tuned, "vector", 100, Own(), *sliders)
+        places = json.dumps(sliders)
+        return read_profile("kind", "", PROFILE.tuned, "vector", 100, Own(), places)
 
     assert shown().tuned_for(MODEL) == PROFILE.tuned_for(MODEL)
     assert shown(power=-3).tuned_for(MODEL) is None

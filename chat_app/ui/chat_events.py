@@ -15,7 +15,7 @@ from chat_app.ui.chat_panel import user_message
 from chat_app.ui.examples import EXAMPLES
 from chat_app.ui.guard import Tab, guarded
 from chat_app.ui.layout import Page
-from chat_app.ui.profile_panel import read_profile
+from chat_app.ui.profile_panel import PLACED, read_profile
 from chat_app.ui.turn import follow
 from chat_app.ui.window import marks
 from chat_app.values.profile import Profile
@@ -60,6 +60,7 @@ def wire(blocks: gr.Blocks, page: Page, opened: Iterable[Any]) -> None:
         guarded(answer),
         [page.box, page.open_id, page.tab, *page.profile.inputs],
         changed,
+        js=PLACED,
         trigger_mode="multiple",
         show_progress="hidden",
         concurrency_limit=None,

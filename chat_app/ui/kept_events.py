@@ -21,7 +21,7 @@ from chat_app.errors import ValueflowError
 from chat_app.ui.guard import guarded
 from chat_app.ui.kept_panel import forget, taken
 from chat_app.ui.layout import Page
-from chat_app.ui.profile_panel import NAMELESS, read_profile
+from chat_app.ui.profile_panel import NAMELESS, PLACED, read_profile
 from chat_app.ui.text import escape
 from chat_app.values.profile import Profile
 
@@ -58,7 +58,7 @@ def _wire_saved(blocks: gr.Blocks, page: Page) -> None:
         return _kept(page, duplicate_profile(database, name.strip()))
 
     blocks.load(lambda: _choices(page, None), None, panel.saved, show_progress="hidden")
-    panel.save.click(guarded(save), panel.inputs, everything, show_progress="hidden")
+    panel.save.click(guarded(save), panel.inputs, everything, js=PLACED, show_progress="hidden")
     for choice in (panel.saved, panel.presets):
         choice.input(
             guarded(load), choice, [*panel.shown, *panel.kept.shown], show_progress="hidden"
@@ -148,7 +148,7 @@ def _wire_shared(page: Page) -> None:
         finally:
             forget(path)
 
-    kept.file.click(guarded(download), panel.inputs, page.file).success(
+    kept.file.click(guarded(download), panel.inputs, page.file, js=PLACED).success(
         None, page.file, None, js="(file) => valueflow.download(file)"
     )
     kept.paste.submit(guarded(show), kept.paste, changed, show_progress="hidden")

@@ -20,7 +20,7 @@ from chat_app.chat.send import go_on, regenerate
 from chat_app.errors import ValueflowError
 from chat_app.ui.guard import Tab, guarded
 from chat_app.ui.layout import Page
-from chat_app.ui.profile_panel import read_profile
+from chat_app.ui.profile_panel import PLACED, read_profile
 from chat_app.ui.turn import follow
 from chat_app.ui.window import show_earlier
 
@@ -37,7 +37,7 @@ def wire(page: Page) -> Any:
         guarded(act),
         [page.clip, page.open_id, page.tab, *page.profile.inputs],
         [page.box, page.chat, page.editing, page.clip, *page.header],
-        js="(_, ...others) => [vfMiddle.pressed(), ...others]",
+        js=f"(_, ...given) => [vfMiddle.pressed(), ...({PLACED})(...given)]",
         trigger_mode="multiple",
         show_progress="hidden",
         concurrency_limit=None,

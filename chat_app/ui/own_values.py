@@ -4,7 +4,7 @@ Gradio's components are made once, so a few sliders wait unseen for words. A pro
 of such values than there are sliders (a file can); those keep their targets and are not shown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ class Own:
     others: Mapping[str, float] = field(default_factory=dict)
     meanings: Mapping[str, str] = field(default_factory=dict)
 
-    def targets(self, intensities: tuple[float, ...]) -> dict[str, float]:
+    def targets(self, intensities: Sequence[float]) -> dict[str, float]:
         """The targets of sliders that stand at ``intensities``, then the others."""
         moved = {v: float(t) for v, t in zip(self.shown, intensities, strict=False) if t}
         return {**moved, **self.others}

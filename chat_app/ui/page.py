@@ -54,20 +54,19 @@ def _lay_out_pages(shared: Services) -> gr.Blocks:
         model_panel.wire(blocks, shared.studio, page.model)
         details.build(shared, page)
         use_value.wire(page)
-        idle = page.open_id
     for other in OTHERS:
         with blocks.route(other.name, other.path):
             gr.Navbar(main_page_name="Chat")
             other.build(blocks, shared)
-    _show_progress_nowhere(blocks, idle)
+    _show_progress_nowhere(blocks)
     return blocks
 
 
-def _show_progress_nowhere(blocks: gr.Blocks, idle: gr.Textbox) -> None:
+def _show_progress_nowhere(blocks: gr.Blocks) -> None:
     """Where an event is to show no progress, the browser would still note each of its steps with
     everything that any event so far has changed, a copy of all that is shown there included: more
-    than a quarter of its work when a conversation is opened. So it notes them with ``idle`` alone.
+    than a quarter of its work when a conversation is opened. So it notes them nowhere.
     """
     for event in blocks.fns.values():
         if event.show_progress == "hidden":
-            event.show_progress_on = [idle]
+            event.show_progress_on = []

@@ -18,7 +18,7 @@ from chat_app.ui.loading import iter_of, ticking
 from chat_app.ui.marks import legend_html, marks_html, outlook_html
 from chat_app.ui.model_panel import about_html
 from chat_app.ui.own_values import FIRST, SLIDERS, Own, note_html, own_slider_id
-from chat_app.ui.profile_panel import read_profile
+from chat_app.ui.profile_panel import PLACED, read_profile
 from chat_app.values.code import profile_code
 from chat_app.values.custom import custom_id, custom_words
 
@@ -62,20 +62,17 @@ def _wire_targets(blocks: gr.Blocks, page: Page) -> None:
     # A drag, or a profile that is loaded, changes a slider many times: the page asks once, when
     # it has come to rest. (Gradio's own trigger_mode="always_last" never stops asking again where
     # changes come faster than answers.)
-    gr.on(
-        [
-            *(slider.change for slider in (*panel.values.sliders, *panel.own.sliders)),
-            panel.strength.change,
-            panel.method.change,
-            panel.name.input,
-        ],
-        None,
-        js="() => valueflow.soon('vf-changed')",
-    )
+    # Each event is one of its own: for one with many triggers the browser looks at all of these
+    # whenever one fires.
+    for place, slider in enumerate(panel.sliders):
+        slider.change(None, slider, None, js=f"(to) => vfProfile.moved({place}, to)")
+    for event in (panel.strength.change, panel.method.change, panel.name.input):
+        event(None, None, None, js="() => valueflow.soon('vf-changed')")
     rested = panel.changed.click(
         guarded(changed, queued=False),
         [page.open_id, *panel.inputs],
         [panel.summary, *panel.values.tabs.values()],
+        js=PLACED,
         trigger_mode="multiple",  # a click while the one before is answered counts too
         show_progress="hidden",
         queue=False,
@@ -85,6 +82,7 @@ def _wire_targets(blocks: gr.Blocks, page: Page) -> None:
             guarded(foresee),
             panel.inputs,
             [panel.outlook, panel.values.marks, panel.values.legend, panel.kept.code],
+            js=PLACED,
             show_progress="hidden",
         )
     panel.clear.click(

@@ -1,5 +1,6 @@
 """The right side: the profile that steers the next reply, and the profiles that are kept."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import gradio as gr
 
 from chat_app.chat.presets import PRESETS
+from chat_app.errors import ValueflowError
 from chat_app.ui.chips import summary_html, value_words
+from chat_app.ui.hidden import hidden_text
 from chat_app.ui.kept_panel import KeptPanel, build_kept_panel
-from chat_app.ui.own_values import Own, OwnValues, build_own_values, own_of
+from chat_app.ui.own_values import SLIDERS, Own, OwnValues, build_own_values, own_of
 from chat_app.ui.texts_panel import TextsPanel, build_texts_panel
 from chat_app.ui.value_sliders import TABS, ValueSliders, build_value_sliders
 from chat_app.values.profile import Profile
@@ -32,6 +35,8 @@ _CHARACTERS = {each.name for each in PRESETS}
 # A profile must have a name; one that nobody named goes by this and leaves the box empty.
 NAMELESS = "Unnamed"
 UNSTEERED = Profile(name=NAMELESS, targets={})
+# The script of an event whose last inputs are ``ProfilePanel.inputs``.
+PLACED = "(...given) => [...given.slice(0, -1), vfProfile.places()]"
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class ProfilePanel:
     outlook: gr.HTML
     values: ValueSliders
     own: OwnValues
+    places: gr.Textbox
     changed: gr.Button
     clear: gr.Button
     save: gr.Button
@@ -66,15 +72,27 @@ class ProfilePanel:
     texts: TextsPanel
 
     @property
+    def _told(self) -> list[Any]:
+        return [self.name, self.description, self.tuned, self.method, self.strength, self.own.own]
+
+    @property
+    def sliders(self) -> list[gr.Slider]:
+        """The sliders of the values, then those of one's own."""
+        return [*self.values.sliders, *self.own.sliders]
+
+    @property
     def inputs(self) -> list[Any]:
-        """What ``read_profile`` takes, in its order."""
-        known = [self.name, self.description, self.tuned, self.method, self.strength]
-        return [*known, self.own.own, *self.values.sliders, *self.own.sliders]
+        """What ``read_profile`` takes, in its order, of an event whose ``js`` is ``PLACED``.
+
+        The sliders are none of them: the page's script knows where they stand. Gradio copies all
+        that belongs to every input that any event ever had, at each step of every other event.
+        """
+        return [*self._told, self.places]
 
     @property
     def shown(self) -> list[Any]:
         """Every component that ``show`` changes."""
-        known = [*self.inputs, self.presets, self.own.note, self.summary]
+        known = [*self._told, *self.sliders, self.presets, self.own.note, self.summary]
         return [*known, *self.values.tabs.values()]
 
     def show(self, profile: Profile) -> dict[Any, Any]:
@@ -166,6 +184,7 @@ def build_profile_panel() -> ProfilePanel:
         gr.HTML('<h3 class="vf-subheading">Targets</h3>', js_on_load=None)
         clear = gr.Button("Clear all", size="sm", elem_id="vf-clear", elem_classes="vf-quiet")
     changed = gr.Button("Changed", visible="hidden", elem_id="vf-changed")
+    places = hidden_text()
     summary = gr.HTML(summary_html({}), elem_id="vf-summary", js_on_load=None)
     outlook = gr.HTML("", elem_id="vf-outlook", js_on_load=None)
     with gr.Accordion("Asked and measured so far", visible=False, elem_id="vf-so-far") as so_far:
@@ -186,6 +205,7 @@ def build_profile_panel() -> ProfilePanel:
         outlook=outlook,
         values=values,
         own=own,
+        places=places,
         changed=changed,
         clear=clear,
         save=save,
@@ -220,14 +240,16 @@ def read_profile(
     method: str,
     strength: float,
     own: Own,
-    *targets: float,
+    places: str,
 ) -> Profile:
     """The profile that the panel asks for: its targets times the overall ``strength`` in percent,
     so that a reply is stored with what it was steered by. A slider at 0 is no target.
 
-    What was ``tuned`` stays with it, and holds again when the sliders are where they were. Raises
-    ProfileError.
+    ``places``: where the sliders stand, in the order of ``ProfilePanel.sliders``, as JSON. What was
+    ``tuned`` stays with it, and holds again when the sliders are where they were. Raises
+    ProfileError, and ValueflowError for places that no page would tell.
     """
+    targets = _placed(places)
     known, others = targets[: len(STEERED)], targets[len(STEERED) :]
     chosen = {v: float(t) for v, t in zip(STEERED, known, strict=True) if t}
     profile = Profile(
@@ -238,6 +260,15 @@ def read_profile(
         tuned=tuned,
     )
     return _moved(profile.scaled(strength / 100)) if strength != 100 else profile
+
+
+def _placed(places: str) -> list[float]:
+    """The sliders' numbers; those that the page has not heard of stand at 0."""
+    try:
+        told = [float(place) for place in json.loads(places)]
+    except (TypeError, ValueError, RecursionError):
+        raise ValueflowError("The page asked for something unknown: reload it.") from None
+    return told + [0.0] * (len(STEERED) + SLIDERS - len(told))
 
 
 def _moved(profile: Profile) -> Profile:

@@ -81,6 +81,20 @@ def test_the_strength_is_in_what_is_asked_and_what_came_of_it_is_drawn(chat: Cha
     expect(page.locator("#vf-chart")).to_contain_text(measured)
 
 
+def test_targets_on_tabs_that_were_never_opened_are_asked_for(chat: ChatPage):
+    page = chat.page
+    open_part(page, "vf-characters")
+    page.locator("#vf-presets label", has_text="Fair judge").click()
+    judge = next(preset for preset in PRESETS if preset.name == "Fair judge")
+    assert len({value.partition("/")[0] for value in judge.targets}) == 3
+    placed = dict(sorted(judge.targets.items(), key=lambda item: STEERED.index(item[0])))
+    code = page.locator("#vf-code textarea")
+    expect(code).to_have_value(profile_code(replace(judge, targets=placed)))
+    page.locator("#vf-clear").click()
+    expect(page.locator("#vf-summary")).to_contain_text("unsteered")
+    expect(code).to_have_value(profile_code(replace(judge, targets={})))
+
+
 def test_a_character_is_changed_saved_taken_back_and_shared(chat: ChatPage):
     page = chat.page
     name, summary = page.locator("#vf-profile-name input"), page.locator("#vf-summary")
