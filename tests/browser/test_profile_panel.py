@@ -87,6 +87,7 @@ def test_targets_on_tabs_that_were_never_opened_are_asked_for(chat: ChatPage):
     page.locator("#vf-presets label", has_text="Fair judge").click()
     judge = next(preset for preset in PRESETS if preset.name == "Fair judge")
     assert len({value.partition("/")[0] for value in judge.targets}) == 3
+    open_part(page, "vf-kept")
     placed = dict(sorted(judge.targets.items(), key=lambda item: STEERED.index(item[0])))
     code = page.locator("#vf-code textarea")
     expect(code).to_have_value(profile_code(replace(judge, targets=placed)))
