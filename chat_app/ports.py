@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+from urllib.parse import urlsplit
 
 from chat_app.errors import ValueflowError
 
@@ -17,6 +18,19 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.casefold() == "localhost"
+
+
+def names_loopback(header: str) -> bool:
+    """Whether a Host header names this computer by an address that is its alone. A web page that
+    has its own name point at this computer (DNS rebinding) comes with that name.
+
+    >>> [names_loopback(header) for header in ("127.0.0.1:7860", "[::1]:1", "example.org", "")]
+    [True, True, False, False]
+    """
+    try:
+        return is_loopback(urlsplit(f"//{header}").hostname or "")
+    except ValueError:
+        return False
 
 
 def check_port(host: str, port: int) -> None:

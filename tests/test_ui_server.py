@@ -9,13 +9,13 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import StreamingResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from chat_app.errors import ValueflowError
 from chat_app.ports import check_port
-from chat_app.ui.server import Private
+from chat_app.ui.server import AtHome, Private
 
 
 def test_a_port_in_use_is_said_in_one_sentence():
@@ -115,3 +115,21 @@ def test_a_page_that_leaves_in_the_middle_is_no_error():
     assert client.get("/stream").text == "data: half\n\n"
     with pytest.raises(RuntimeError, match=r"A bug\."):
         client.get("/broken")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost:7860", "[::1]:7860"])
+def test_the_page_answers_at_this_computers_addresses(host):
+    client = TestClient(_says("home"), headers={"host": host})
+    assert client.get("/").text == "home"
+
+
+@pytest.mark.parametrize("host", ["evil.example.org", "127.0.0.1.example.org:7860", "[", ""])
+def test_a_name_that_was_made_to_point_here_gets_nothing(host):
+    answer = TestClient(_says("home"), headers={"host": host}).get("/")
+    assert answer.status_code == 403
+    assert "this computer's own address" in answer.text
+
+
+def _says(word: str) -> Starlette:
+    route = Route("/", lambda request: PlainTextResponse(word))
+    return Starlette(routes=[route], middleware=[Middleware(AtHome)])

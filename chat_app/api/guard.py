@@ -6,14 +6,13 @@ computer (DNS rebinding) is told by the Host header, and one of another port by 
 """
 
 import hmac
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chat_app.api.errors import ApiError
-from chat_app.ports import is_loopback
+from chat_app.ports import is_loopback, names_loopback
 
 OPEN = "/health"  # says nothing that is private, and is asked by what watches a server
 
@@ -46,7 +45,7 @@ class Guard:
                 "VALUEFLOW_API_KEYS.", "api_keys_needed",
             )  # fmt: skip
         host, origin = headers.get("host", ""), headers.get("origin")
-        if not is_loopback(_name(f"//{host}")):
+        if not names_loopback(host):
             return ApiError(403, "This server answers at this computer's own address only, such "
                             "as http://127.0.0.1.", "wrong_host")  # fmt: skip
         if origin is not None and origin.partition("//")[2] != host:
@@ -66,10 +65,3 @@ class Guard:
             401, f"This server needs an API key (Authorization: Bearer ...), and yours {what}.",
             "invalid_api_key", headers={"WWW-Authenticate": "Bearer"},
         )  # fmt: skip
-
-
-def _name(address: str) -> str:
-    try:
-        return urlsplit(address).hostname or ""
-    except ValueError:
-        return ""

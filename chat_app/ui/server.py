@@ -5,13 +5,15 @@ import re
 import threading
 import webbrowser
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chat_app.api.app import Before, create_app
 from chat_app.chat.studio import Studio
-from chat_app.ports import check_port
+from chat_app.ports import check_port, is_loopback, names_loopback
 from chat_app.settings import Settings, data_path
 from chat_app.ui.page import build_page
 from chat_app.ui.theme import head, theme
@@ -43,6 +45,12 @@ _HEADERS = [
 ]
 # The template's cards for social networks: links to elsewhere that a private page has no use for.
 _CARDS = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
+
+
+_NOT_HERE = (
+    "Valueflow Chat answers at this computer's own address only, such as http://127.0.0.1:7860. "
+    "A proxy before it has to pass that on as the Host.\n"
+)
 
 
 class Private:
@@ -89,6 +97,20 @@ class Private:
             _log.debug("A page left while it was written to.", exc_info=error)
 
 
+class AtHome:
+    """ASGI middleware of a server for this computer alone: it answers at its own address only, not
+    to web pages that have their own name point here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self.app
+        if scope["type"] == "http" and not names_loopback(Headers(scope=scope).get("host", "")):
+            app = PlainTextResponse(_NOT_HERE, 403)
+        await app(scope, receive, send)
+
+
 def serve(settings: Settings, *, open_browser: bool) -> None:
     """Serve the page at the settings' host and port until interrupted."""
     check_port(settings.host, settings.port)
@@ -111,7 +133,11 @@ def serve(settings: Settings, *, open_browser: bool) -> None:
         theme=theme(),
         head=head(),
         app_kwargs={
-            "middleware": [Middleware(Before, api=create_app(studio)), Middleware(Private)],
+            "middleware": [
+                Middleware(Before, api=create_app(studio)),
+                *([Middleware(AtHome)] if is_loopback(settings.host) else []),
+                Middleware(Private),
+            ],
             "docs_url": None,
             "redoc_url": None,
             "openapi_url": None,
