@@ -1,5 +1,6 @@
 """Serving the page: the port, the security policy, and nothing from anywhere else."""
 
+import gc
 import logging
 import re
 import threading
@@ -143,6 +144,8 @@ def serve(settings: Settings, *, open_browser: bool) -> None:
             "openapi_url": None,
         },
     )
+    gc.freeze()  # nor is any looked for there later
+    gc.enable()
     address = f"http://{settings.host}:{settings.port}"
     print(f"Valueflow Chat is at {address}", flush=True)
     if open_browser:
