@@ -10,7 +10,9 @@ from chat_app.chat.conversations import storable
 from chat_app.db.database import Database
 from chat_app.db.listing import Listed, count_archived, listed, tags_in_use
 
-PAGE = 60
+# Conversations that are shown at once: of all, and of those that were looked for, which change with
+# each letter and of which one reads the first.
+PAGE, FOUND = 60, 30
 
 
 @dataclass

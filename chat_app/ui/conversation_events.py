@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from chat_app.chat.browse import FOUND, PAGE
 from chat_app.chat.conversations import open_conversation
 from chat_app.chat.export import MEDIA_TYPES, export_conversation
 from chat_app.errors import ValueflowError
@@ -78,7 +79,7 @@ def _wire_list(page: Page) -> None:
 
     def draw(words: str, view: ListView) -> Any:
         if words != view.words:
-            view.words, view.limit = words, ListView.limit
+            view.words, view.limit = words, FOUND if words.strip() else PAGE
         return panel.draw(page.studio.database, view) or gr.skip()
 
     for event in (panel.changed.change, panel.search.change):
