@@ -60,6 +60,7 @@ def a_conversation(chat: ChatPage, folder: Path) -> str:
         settle(chat)
     chat.ask("What if he can't pay it back?")
     settle(chat)
+    expect(page.locator("#vf-chart")).to_contain_text("Mean of 2 replies")
     page.mouse.move(700, 600)
     page.screenshot(path=folder / "chat.png")
     page.locator(".vf-all").last.click()
