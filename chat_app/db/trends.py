@@ -58,7 +58,8 @@ class Row(NamedTuple):
 def sums(session: Session, which: Which) -> list[Sums]:
     """Counts and sums a value and a cell, of the last score of each reply for each value."""
     score = _latest(which)
-    cell = sa.func.round(score.c.intensity + 9.5)
+    # Of a NUMERIC every database rounds a half up; of a float PostgreSQL rounds to even numbers.
+    cell = sa.func.round(sa.cast(score.c.intensity + 9.5, sa.Numeric), type_=sa.Float)
     asked = score.c.target.is_not(None)
     query = sa.select(
         score.c.value,
