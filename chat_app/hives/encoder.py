@@ -59,7 +59,7 @@ class Encoder:
         self._lock, self._loading = threading.Lock(), threading.Lock()
         self.name, self.version, self.held_out = name, version, held_out
 
-    def loaded(self) -> Loaded:
+    def _parts(self) -> Loaded:
         """The model and its head, loaded now if need be. Raises EncoderError."""
         with self._loading:
             if self._loaded is None:
@@ -68,12 +68,12 @@ class Encoder:
 
     @property
     def _model(self) -> "SentenceTransformer":
-        return self.loaded()[0]
+        return self._parts()[0]
 
     @property
     def head(self) -> Head | None:
         """What reads intensities off its vectors, where one comes with it."""
-        return self.loaded()[1]
+        return self._parts()[1]
 
     @property
     def dim(self) -> int:
@@ -207,13 +207,10 @@ def _open(folder: Path, device: "torch.device") -> Loaded:
         )
         # Layers beside the transformer (a projection, static vectors) come as their file has them.
         model = model.to(dtype=dtype).eval()
-        dim = _dim(model)
-    except EncoderError:
-        raise
     except Exception as error:  # whatever a damaged folder makes the libraries raise
         raise EncoderError(f"The encoder in {folder} cannot be loaded: {line(error)}") from error
     try:
-        return model, read_head(folder, dim)
+        return model, read_head(folder, _dim(model))
     except HeadError as error:
         raise EncoderError(str(error)) from error
 
